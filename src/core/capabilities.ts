@@ -1,0 +1,33 @@
+import type { MiddlewareType } from './config/dynamic.ts';
+
+/** The middlewares that workers can do. `data/middleware/registry.ts` must have exactly these (a test holds them equal). */
+export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>([
+  'addPrefix',
+  'basicAuth',
+  'chain',
+  'headers',
+  'ipAllowList',
+  'ipWhiteList',
+  'redirectRegex',
+  'redirectScheme',
+  'replacePath',
+  'replacePathRegex',
+  'stripPrefix',
+  'stripPrefixRegex',
+]);
+
+/**
+ * Of those that are not implemented, the ones that protect nothing: without them a request is served less well, never less
+ * safely. A router that uses any other one refuses its requests.
+ */
+export const SAFE_TO_SKIP: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>([
+  'buffering',
+  'circuitBreaker',
+  'compress',
+  'contentType',
+  'errors',
+  'grpcWeb',
+  'inFlightReq',
+  'rateLimit',
+  'retry',
+]);

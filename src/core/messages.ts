@@ -1,0 +1,37 @@
+import type { AccessLog, Log } from './config/static.ts';
+import type { ErrorCode } from './errors.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** The parts of the static configuration that workers act on themselves; fixed for a process's life. */
+export interface WorkerSettings {
+  readonly log: Log;
+  /** Absent: no access log. */
+  readonly accessLog?: AccessLog;
+}
+
+/** What the primary says to a worker. A `listen` message carries the listening socket. */
+export type ToWorker =
+  /** The first message. */
+  | { readonly type: 'configure'; readonly settings: WorkerSettings }
+  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
+  | { readonly type: 'listen'; readonly entryPoint: string }
+  /** Finish what is under way, within `graceMs`, then exit. `acceptMs`: go on accepting for that long first. */
+  | { readonly type: 'drain'; readonly acceptMs: number; readonly graceMs: number }
+  /** Close and reopen log files (after a rotation). */
+  | { readonly type: 'reopen' };
+
+/** What a worker says to the primary. */
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'applied'; readonly version: number; readonly problems: readonly string[] }
+  | { readonly type: 'refused'; readonly version: number; readonly reason: string }
+  | { readonly type: 'listening'; readonly entryPoint: string }
+  | { readonly type: 'report'; readonly report: Report }
+  | { readonly type: 'drained' };
+
+/** Counters of one worker since its start. */
+export interface Report {
+  readonly requests: number;
+  readonly connections: number;
+  readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+}
