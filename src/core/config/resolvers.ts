@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { type DeepReadonly, durationOr, emptyObject, flag, integer, strings, text } from './scalars.ts';
+
+export const acmeSchema = z.strictObject({
+  email: text.exactOptional(),
+  caServer: text.default('https://acme-v02.api.letsencrypt.org/directory'),
+  preferredChain: text.exactOptional(),
+  profile: text.exactOptional(),
+  emailAddresses: strings.exactOptional(),
+  disableCommonName: flag.default(false),
+  /** Path of the file that keeps account and certificates. */
+  storage: text.default('acme.json'),
+  keyType: z.enum(['EC256', 'EC384', 'RSA2048', 'RSA4096', 'RSA8192']).default('RSA4096'),
+  eab: z.strictObject({ kid: text.exactOptional(), hmacEncoded: text.exactOptional() }).exactOptional(),
+  /** Hours. */
+  certificatesDuration: integer.default(2160),
+  clientTimeout: durationOr(120_000),
+  clientResponseHeaderTimeout: durationOr(30_000),
+  certificateTimeout: durationOr(30_000),
+  caCertificates: strings.default([]),
+  caSystemCertPool: flag.default(false),
+  caServerName: text.exactOptional(),
+  dnsChallenge: z
+    .strictObject({
+      provider: text.exactOptional(),
+      resolvers: strings.exactOptional(),
+      propagation: z
+        .strictObject({
+          disableChecks: flag.default(false),
+          disableANSChecks: flag.default(false),
+          requireAllRNS: flag.default(false),
+          delayBeforeChecks: durationOr(0),
+        })
+        .exactOptional(),
+      delayBeforeCheck: durationOr(0),
+      disablePropagationCheck: flag.default(false),
+    })
+    .exactOptional(),
+  httpChallenge: z.strictObject({ entryPoint: text.exactOptional(), delay: durationOr(0) }).exactOptional(),
+  tlsChallenge: z.strictObject({ delay: durationOr(0) }).exactOptional(),
+});
+export type AcmeConfig = DeepReadonly<z.output<typeof acmeSchema>>;
+
+export const certificatesResolverSchema = z.strictObject({
+  acme: acmeSchema.exactOptional(),
+  tailscale: emptyObject.exactOptional(),
+});
+export type CertificatesResolver = DeepReadonly<z.output<typeof certificatesResolverSchema>>;
