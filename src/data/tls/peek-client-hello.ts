@@ -1,0 +1,40 @@
+import type { Socket } from 'node:net';
+import { type ClientHello, parseClientHello } from '../../core/tls/client-hello.ts';
+
+export type PeekedHello = Exclude<ClientHello, { state: 'incomplete' }>;
+
+/**
+ * Reads from a fresh connection until its first bytes are known to be a ClientHello or not, and puts them back: whoever
+ * reads the socket next gets everything. The memory it takes is bounded by `CLIENT_HELLO_MAX_BYTES` and one read.
+ *
+ * @param done called once, with what was read so far; not at all where the connection ends or is stopped before
+ * @returns stops peeking
+ */
+export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes: Buffer) => void): () => void {
+  let chunks: Buffer[] | null = null;
+  let received = 0;
+  let need = 0;
+  const stop = (): void => {
+    socket.off('readable', onReadable);
+  };
+  const onReadable = (): void => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    received += chunk.length;
+    chunks?.push(chunk);
+    // Where a hello comes byte by byte, only the bytes that complete something are worth a look.
+    if (received < need) return;
+    const bytes = chunks === null ? chunk : Buffer.concat(chunks);
+    const hello = parseClientHello(bytes);
+    if (hello.state === 'incomplete') {
+      chunks = [bytes];
+      need = hello.need;
+      return;
+    }
+    stop();
+    socket.unshift(bytes);
+    done(hello, bytes);
+  };
+  socket.on('readable', onReadable);
+  return stop;
+}
