@@ -1,0 +1,223 @@
+import type { LoadBalancer, Server, Service } from '../../core/config/dynamic.ts';
+import type { Path } from '../../core/config/paths.ts';
+import type { ServersTransportSnapshot, ServiceSnapshot } from '../../core/snapshot.ts';
+import { checkServerUrl } from './check-server.ts';
+import { type Findings, Subject } from './findings.ts';
+import { INTERNAL_NOT_SERVED, INTERNAL_SERVICES } from './internal.ts';
+import type { Entries, Entry } from './merge.ts';
+import { DEFAULT_TRANSPORT, INTERNAL, qualify, spelledAs } from './names.ts';
+
+type Transports = Readonly<Record<string, ServersTransportSnapshot>>;
+
+/** Checks every service, and adds the internal ones. */
+export function checkServices(
+  entries: Entries<Service>,
+  transports: Transports,
+  findings: Findings,
+): Record<string, ServiceSnapshot> {
+  const snapshots: Record<string, ServiceSnapshot> = {};
+  const cyclic = servicesInCircles(entries);
+  for (const entry of entries.values()) {
+    const subject = new Subject(findings, entry.place);
+    for (const problem of entry.problems) subject.disable(problem);
+    const config = entry.value === undefined ? {} : checkService(entry, entry.value, subject, entries, transports);
+    const circle = cyclic.get(entry.name);
+    if (circle !== undefined) {
+      subject.error('service-cycle', `service contains itself: ${circle}`, { hint: 'remove one of the links' });
+    }
+    const { name } = entry;
+    snapshots[name] = { kind: 'configured', name, status: subject.status, errors: subject.errors, config };
+  }
+  for (const name of INTERNAL_SERVICES) {
+    const problem = INTERNAL_NOT_SERVED.get(name);
+    const status = problem === undefined ? 'enabled' : 'warning';
+    snapshots[name] = { kind: INTERNAL, name, status, errors: problem === undefined ? [] : [problem], config: {} };
+  }
+  return snapshots;
+}
+
+/** Says which services no router and no other service uses. */
+export function reportUnused(entries: Entries<Service>, used: ReadonlySet<string>, findings: Findings): void {
+  const reached = new Set(used);
+  for (const { provider, value } of entries.values()) {
+    for (const { name } of membersOf(value)) reached.add(qualify(name, provider));
+  }
+  for (const entry of entries.values()) {
+    if (entry.value === undefined || reached.has(entry.name)) continue;
+    findings.add('info', 'unused-service', `no router uses the service "${entry.name}"`, entry.place);
+  }
+}
+
+function checkService(
+  entry: Entry<Service>,
+  config: Service,
+  subject: Subject,
+  entries: Entries<Service>,
+  transports: Transports,
+): Service {
+  if (config.loadBalancer !== undefined) {
+    return { loadBalancer: checkLoadBalancer(entry, config.loadBalancer, subject, transports) };
+  }
+  const kind = Object.keys(config)[0] ?? 'service';
+  for (const { name, at } of membersOf(config)) {
+    const qualified = qualify(name, entry.provider);
+    if (entries.has(qualified) || INTERNAL_SERVICES.has(qualified)) continue;
+    const hint = subject.findings.didYouMean(name, () => spelledAs(name, entry.provider, entries.keys()));
+    subject.error('unknown-service', `the service "${qualified}" does not exist`, { at, value: true, hint });
+  }
+  subject.error('not-implemented', `service "${entry.name}": ${kind} is not implemented yet`, {
+    at: [kind],
+    hint: 'use one loadBalancer with several servers where that will do; routers that use this service are disabled',
+  });
+  return config;
+}
+
+function checkLoadBalancer(
+  entry: Entry<Service>,
+  config: LoadBalancer,
+  subject: Subject,
+  transports: Transports,
+): LoadBalancer {
+  const servers = checkServers(config.servers, subject);
+  const { serversTransport, ...rest } = config;
+  noteUnimplemented(entry.name, config, subject);
+  if (serversTransport === undefined || serversTransport === '') {
+    requireTransport(DEFAULT_TRANSPORT, undefined, entry, subject, transports);
+    return { ...rest, servers };
+  }
+  const transport = qualify(serversTransport, entry.provider);
+  requireTransport(transport, serversTransport, entry, subject, transports);
+  return { ...rest, servers, serversTransport: transport };
+}
+
+/** Leaves out the servers that cannot be used; the rest is served. */
+function checkServers(servers: readonly Server[], subject: Subject): readonly Server[] {
+  const base: Path = ['loadBalancer', 'servers'];
+  if (servers.length === 0) {
+    subject.warning('no-servers', 'the service has no servers: every request is answered 503', {
+      at: ['loadBalancer'],
+      hint: 'add `servers: [{url: "http://10.0.0.141:8000"}]`',
+    });
+    return servers;
+  }
+  const usable = servers.filter((server, index) => {
+    const checked = checkServerUrl(server.url);
+    if (!checked.ok) {
+      subject.partial(checked.code, checked.message, { at: [...base, index, 'url'], value: true, hint: checked.hint });
+      return false;
+    }
+    if (checked.warning !== undefined) {
+      subject.warning('url-credentials', checked.warning, { at: [...base, index, 'url'], value: true });
+    }
+    if (server.weight >= 0) return true;
+    const message = `the weight of ${server.url} is negative; the server is left out`;
+    subject.partial('bad-weight', message, { at: [...base, index, 'weight'], value: true });
+    return false;
+  });
+  if (usable.length === 0) subject.disable('none of the servers can be used');
+  else if (usable.every((server) => server.weight === 0)) {
+    subject.warning('no-servers', 'all servers have weight 0: every request is answered 503', { at: base });
+  }
+  return usable;
+}
+
+/** Options that are read and not yet acted upon. The service is served without them. */
+function noteUnimplemented(name: string, config: LoadBalancer, subject: Subject): void {
+  const note = (key: 'healthCheck' | 'passiveHealthCheck' | 'sticky' | 'strategy', what: string): void => {
+    const message = `service "${name}": ${what} is not acted on yet; it is served without`;
+    subject.warning('not-implemented', message, { at: ['loadBalancer', key] });
+  };
+  if (config.healthCheck !== undefined) note('healthCheck', 'healthCheck');
+  if (config.passiveHealthCheck !== undefined) note('passiveHealthCheck', 'passiveHealthCheck');
+  if (config.sticky !== undefined) note('sticky', 'sticky');
+  if (config.strategy !== 'wrr') note('strategy', `strategy ${config.strategy}`);
+}
+
+function requireTransport(
+  name: string,
+  written: string | undefined,
+  entry: Entry<Service>,
+  subject: Subject,
+  transports: Transports,
+): void {
+  const at = { at: written === undefined ? ['loadBalancer'] : ['loadBalancer', 'serversTransport'], value: true };
+  const transport = transports[name];
+  if (transport === undefined) {
+    const candidates = () => spelledAs(written ?? name, entry.provider, Object.keys(transports));
+    const hint = written === undefined ? undefined : subject.findings.didYouMean(written, candidates);
+    subject.error('unknown-servers-transport', `the serversTransport "${name}" does not exist`, { ...at, hint });
+  } else if (transport.status === 'disabled') {
+    const message = `the serversTransport "${name}" cannot be used: ${transport.errors.join('; ')}`;
+    // The default transport concerns plain upstreams as little as those of a file do, but those are named on purpose.
+    if (written === undefined && !usesTls(entry.value)) return;
+    subject.error('broken-servers-transport', message, at);
+  }
+}
+
+function usesTls(service: Service | undefined): boolean {
+  return service?.loadBalancer?.servers.some((server) => /^https:/i.test(server.url)) === true;
+}
+
+interface Member {
+  readonly name: string;
+  readonly at: Path;
+}
+
+/** The services that a service is made of. */
+function membersOf(config: Service | undefined): readonly Member[] {
+  if (config === undefined || config.loadBalancer !== undefined) return [];
+  const { weighted, highestRandomWeight, mirroring, failover } = config;
+  const members: Member[] = [];
+  weighted?.services.forEach(({ name }, i) => {
+    members.push({ name, at: ['weighted', 'services', i, 'name'] });
+  });
+  highestRandomWeight?.services.forEach(({ name }, i) => {
+    members.push({ name, at: ['highestRandomWeight', 'services', i, 'name'] });
+  });
+  if (mirroring !== undefined) {
+    members.push({ name: mirroring.service, at: ['mirroring', 'service'] });
+    mirroring.mirrors.forEach(({ name }, i) => {
+      members.push({ name, at: ['mirroring', 'mirrors', i, 'name'] });
+    });
+  }
+  if (failover !== undefined) {
+    members.push({ name: failover.service, at: ['failover', 'service'] });
+    members.push({ name: failover.fallback, at: ['failover', 'fallback'] });
+  }
+  return members;
+}
+
+/** Services that lead back to themselves, each with the way; depth first without recursion, as the way may be long. */
+function servicesInCircles(entries: Entries<Service>): ReadonlyMap<string, string> {
+  const circles = new Map<string, string>();
+  const done = new Set<string>();
+  const below = (name: string): Iterator<string> => {
+    const entry = entries.get(name);
+    return membersOf(entry?.value)
+      .map((member) => qualify(member.name, entry?.provider ?? INTERNAL))
+      .values();
+  };
+  for (const [start, entry] of entries) {
+    if (done.has(start) || entry.value?.loadBalancer !== undefined) continue;
+    const way = [start];
+    const onWay = new Set(way);
+    const iterators = [below(start)];
+    while (iterators.length > 0) {
+      const next = iterators.at(-1)!.next();
+      if (next.done === true) {
+        iterators.pop();
+        const left = way.pop()!;
+        onWay.delete(left);
+        done.add(left);
+      } else if (onWay.has(next.value)) {
+        const circle = way.slice(way.indexOf(next.value));
+        for (const name of circle) circles.set(name, [...circle, next.value].join(' -> '));
+      } else if (!done.has(next.value)) {
+        way.push(next.value);
+        onWay.add(next.value);
+        iterators.push(below(next.value));
+      }
+    }
+  }
+  return circles;
+}
