@@ -1,0 +1,80 @@
+import { normalizeHost } from '../../core/host.ts';
+import type { HeaderList } from '../headers/header-list.ts';
+import { H, HOP_BY_HOP, identifyName } from '../headers/known.ts';
+import { HOST_LITERAL, HOST_NAME } from '../http1/chars.ts';
+import { fieldName, fieldValue } from './config-value.ts';
+import type { MiddlewareContext } from './types.ts';
+
+/** One prepared change of a header list. */
+export interface HeaderEdit {
+  readonly name: string;
+  readonly lower: string;
+  /** null removes. */
+  readonly value: string | null;
+}
+
+/** @throws where the name or the value is invalid */
+export function headerEdit(name: string, value: string | null, where: string): HeaderEdit {
+  const checked = fieldName(name, where);
+  return {
+    name: checked,
+    lower: checked.toLowerCase(),
+    value: value === null ? null : fieldValue(value, `${where}.${name}`),
+  };
+}
+
+/**
+ * The changes that a map of custom headers asks for; an empty value removes. `Host` is not among them: see {@link hostEdit}.
+ * Headers that frame the message belong to the codecs: they are left out, with a warning.
+ */
+export function customEdits(
+  map: Readonly<Record<string, string>>,
+  where: string,
+  context: MiddlewareContext,
+): readonly HeaderEdit[] {
+  const edits: HeaderEdit[] = [];
+  for (const [name, value] of Object.entries(map)) {
+    const edit = headerEdit(name, value === '' ? null : value, where);
+    const id = identifyName(edit.lower);
+    if (id === H.HOST) continue;
+    if (HOP_BY_HOP[id] === 1 || id === H.CONTENT_LENGTH || id === H.TRAILER || id === H.EXPECT) {
+      context.log('warn', `${where}: ${edit.name} is made by the proxy and cannot be set; the entry has no effect`, {
+        middleware: context.name,
+      });
+      continue;
+    }
+    edits.push(edit);
+  }
+  return edits;
+}
+
+/** The authority that a custom request header `Host` sets; null where there is none or it is empty. */
+export function hostEdit(
+  map: Readonly<Record<string, string>>,
+): { readonly authority: string; readonly host: string } | null {
+  let authority = '';
+  for (const [name, value] of Object.entries(map)) if (name.trim().toLowerCase() === 'host') authority = value.trim();
+  if (authority === '') return null;
+  if (!isAuthority(authority)) {
+    throw new Error(
+      `headers.customRequestHeaders.Host: ${JSON.stringify(authority)} is not a host name with or without a port`,
+    );
+  }
+  return { authority, host: normalizeHost(authority) };
+}
+
+function isAuthority(text: string): boolean {
+  const parts = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::[0-9]{1,5})?$/.exec(text);
+  if (parts === null) return false;
+  const table = parts[1] === undefined ? HOST_NAME : HOST_LITERAL;
+  for (const c of parts[1] ?? parts[2] ?? '') if (table[c.charCodeAt(0)] !== 1) return false;
+  return true;
+}
+
+export function applyEdits(list: HeaderList, edits: readonly HeaderEdit[]): void {
+  for (let i = 0; i < edits.length; i++) {
+    const edit = edits[i]!;
+    list.delete(edit.lower);
+    if (edit.value !== null) list.append(edit.name, edit.value);
+  }
+}

@@ -1,0 +1,31 @@
+import type { Middleware } from '../../core/config/dynamic.ts';
+import { addPrefix } from './add-prefix.ts';
+import { basicAuth } from './basic-auth.ts';
+import { chain } from './chain.ts';
+import { headers } from './headers.ts';
+import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
+import { redirectRegex } from './redirect-regex.ts';
+import { redirectScheme } from './redirect-scheme.ts';
+import { replacePath } from './replace-path.ts';
+import { replacePathRegex } from './replace-path-regex.ts';
+import { stripPrefix } from './strip-prefix.ts';
+import { stripPrefixRegex } from './strip-prefix-regex.ts';
+import type { MiddlewareFactory } from './types.ts';
+
+type Registry = { readonly [K in keyof Middleware]?: MiddlewareFactory<NonNullable<Middleware[K]>> };
+
+/** What this worker can do. To add one: its file, a line here, and its name in core/capabilities.ts. */
+export const MIDDLEWARES = {
+  addPrefix,
+  basicAuth,
+  chain,
+  headers,
+  ipAllowList,
+  ipWhiteList,
+  redirectRegex,
+  redirectScheme,
+  replacePath,
+  replacePathRegex,
+  stripPrefix,
+  stripPrefixRegex,
+} as const satisfies Registry;
