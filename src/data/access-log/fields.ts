@@ -1,0 +1,103 @@
+import type { AccessLog } from '../../core/config/static.ts';
+import { H } from '../headers/known.ts';
+import { escapeText } from './escape.ts';
+import type { Facts } from './facts.ts';
+import { type FieldMode, requestPath } from './request-path.ts';
+import { fraction, secondOf } from './timestamps.ts';
+
+/** A field's value as it stands in JSON, with its quotes; the empty string where this line has none. */
+export type FieldValue = (facts: Facts) => string;
+
+const NONE = '';
+
+/** Traefik's fields by name, and our own: `ErrorCode`, `ErrorSource` and `ErrorDetail` of a failed request. */
+export function fieldValues(config: AccessLog): Readonly<Record<string, FieldValue>> {
+  const path = requestPath(config.fields.queryParameters.defaultMode);
+  return {
+    ClientAddr: ({ peer }) => `"${hostPort(peer.address, peer.port)}"`,
+    ClientHost: (facts) => quoted(clientHost(facts)),
+    ClientPort: ({ peer }) => `"${peer.port}"`,
+    ClientUsername: ({ exchange }) => quoted(exchange?.user || '-'),
+    DownstreamContentSize: ({ exchange }) => String(exchange?.responseBytes ?? 0),
+    DownstreamStatus: ({ status }) => String(status),
+    Duration: ({ duration }) => nanoseconds(duration),
+    ErrorCode: ({ error }) => (error === null ? NONE : `"${error.code}"`),
+    ErrorDetail: ({ error }) => (error === null ? NONE : quoted(error.message)),
+    ErrorSource: ({ error }) => (error === null ? NONE : `"${error.source}"`),
+    OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? String(exchange.responseBytes) : NONE),
+    OriginDuration: ({ originDuration }) => (originDuration < 0 ? NONE : nanoseconds(originDuration)),
+    OriginStatus: ({ exchange }) => (exchange?.upstreamStatus ? String(exchange.upstreamStatus) : NONE),
+    Overhead: ({ duration, originDuration }) => nanoseconds(Math.max(0, duration - Math.max(0, originDuration))),
+    RequestAddr: ({ exchange }) => optional(exchange?.authority),
+    RequestContentSize: ({ exchange }) => String(exchange?.requestBytes ?? 0),
+    RequestCount: ({ count }) => String(count),
+    RequestHost: ({ exchange }) => optional(exchange === null ? '' : splitAuthority(exchange.authority)[0]),
+    RequestMethod: ({ exchange }) => optional(exchange?.method),
+    RequestPath: ({ exchange }) => (exchange === null ? NONE : quoted(path(exchange))),
+    RequestPort: ({ exchange }) => (exchange?.authority ? quoted(splitAuthority(exchange.authority)[1]) : NONE),
+    RequestProtocol: ({ exchange }) => (exchange === null ? NONE : `"${exchange.protocol}"`),
+    RequestScheme: ({ peer }) => (peer.tls === null ? '"http"' : '"https"'),
+    RetryAttempts: ({ exchange }) => String(exchange?.retries ?? 0),
+    RouterName: ({ exchange }) => optional(exchange?.routerName),
+    ServiceAddr: ({ exchange }) => optional(exchange?.upstreamAddress),
+    ServiceName: ({ exchange }) => optional(exchange?.serviceName),
+    ServiceURL: ({ exchange }) => optional(withoutUserInfo(exchange?.upstreamUrl)),
+    StartLocal: ({ startedAt }) => {
+      const { local, zone } = secondOf(startedAt);
+      return `"${local}${fraction(startedAt)}${zone}"`;
+    },
+    StartUTC: ({ startedAt }) => `"${secondOf(startedAt).utc}${fraction(startedAt)}Z"`,
+    TLSCipher: ({ peer }) => optional(peer.tls?.cipher),
+    TLSVersion: ({ peer }) => optional(peer.tls?.version.replace(/^TLSv/, '')),
+    entryPointName: ({ entryPoint }) => quoted(entryPoint),
+  };
+}
+
+/** What the operator wants of a field. Names are compared without case, as in Traefik. */
+export function fieldMode(config: AccessLog): (name: string) => FieldMode {
+  const { names, defaultMode } = config.fields;
+  const given = new Map(Object.entries(names).map(([name, mode]) => [name.toLowerCase(), mode]));
+  return (name) => given.get(name.toLowerCase()) ?? defaultMode;
+}
+
+/** What the operator wants of a request header. */
+export function headerMode(config: AccessLog): (name: string) => FieldMode {
+  const { names, defaultMode } = config.fields.headers;
+  const given = new Map(Object.entries(names).map(([name, mode]) => [name.toLowerCase(), mode]));
+  return (name) => given.get(name.toLowerCase()) ?? defaultMode;
+}
+
+/** The client's address, or what a trusted peer says of it. */
+export function clientHost({ exchange, peer }: Facts): string {
+  if (exchange === null || !peer.trusted) return peer.address;
+  return exchange.headers.joinKnown(H.X_FORWARDED_FOR) || peer.address;
+}
+
+/** Passwords have no place in a log. */
+export function withoutUserInfo(url: string | undefined): string | undefined {
+  if (url === undefined || !url.includes('@')) return url;
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
+}
+
+/** `example.com:8080` → `example.com`, `8080`; without a port, that is `-`. */
+export function splitAuthority(authority: string): readonly [host: string, port: string] {
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.endsWith(']')) return [authority, '-'];
+  return [authority.slice(0, colon).replace(/^\[|\]$/g, ''), authority.slice(colon + 1)];
+}
+
+function hostPort(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function quoted(text: string): string {
+  return `"${escapeText(text)}"`;
+}
+
+function optional(text: string | undefined): string {
+  return text === undefined || text === '' ? NONE : `"${escapeText(text)}"`;
+}
+
+function nanoseconds(ms: number): string {
+  return String(Math.round(ms * 1e6));
+}

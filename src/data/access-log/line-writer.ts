@@ -1,0 +1,202 @@
+import { closeSync, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { explainLogFile } from '../../core/log-file.ts';
+
+/** Lines are written when there are that many characters of them, */
+const FLUSH_CHARACTERS = 64 * 1024;
+/** and after that time at the latest. */
+const FLUSH_MS = 250;
+/** What waits for a slow destination at most. */
+const MAX_LINES = 4_096;
+const MAX_CHARACTERS = 4 * 1024 * 1024;
+/** A pipe takes so much in one piece (PIPE_BUF); of more, the lines of two processes could mix. */
+const PIPE_BYTES = 4_096;
+const RETRY_MS = 50;
+const COMPLAIN_EVERY_MS = 10_000;
+const CLOSE_WITHIN_MS = 1_000;
+const LINE_FEED = 10;
+
+export interface LineWriterOptions {
+  /** Empty: standard output. */
+  readonly path: string;
+  /** Where the path was configured, for messages. */
+  readonly setting: string;
+  /** Lines that may be held back; 0 = as many as come in 250 ms. */
+  readonly bufferingSize: number;
+  readonly warn: (message: string, fields: Record<string, unknown>) => void;
+}
+
+/**
+ * Writes lines in the background, whole lines at once and one write at a time, to a file that other processes append to as
+ * well. When the destination is slow or full, lines are lost and counted; nobody waits.
+ */
+export class LineWriter {
+  readonly #options: LineWriterOptions;
+  readonly #flushLines: number;
+  #fd: number;
+  #isFile: boolean;
+  #held = '';
+  #heldLines = 0;
+  #writing = false;
+  /** The last write ended within a line. */
+  #torn = false;
+  #timer: NodeJS.Timeout | null = null;
+  #onIdle: (() => void) | null = null;
+  #closed = false;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+  #complainedOf = 0;
+  /** Lines that were lost. */
+  dropped = 0;
+
+  /** @throws Error where the file cannot be opened; the message says why and what to do */
+  constructor(options: LineWriterOptions) {
+    this.#options = options;
+    const { bufferingSize } = options;
+    this.#flushLines = bufferingSize > 0 ? Math.min(bufferingSize, MAX_LINES) : MAX_LINES;
+    this.#fd = open(options);
+    this.#isFile = fstatSync(this.#fd).isFile();
+    process.on('exit', this.#lastWords);
+  }
+
+  /** @param line without its line feed */
+  write(line: string): void {
+    if (this.#closed || this.#heldLines >= MAX_LINES || this.#held.length + line.length >= MAX_CHARACTERS) {
+      this.#drop(1, 'the destination does not take them fast enough');
+      return;
+    }
+    this.#held += `${line}\n`;
+    this.#heldLines++;
+    if (this.#held.length >= FLUSH_CHARACTERS || this.#heldLines >= this.#flushLines) this.#flush();
+    else this.#timer ??= setTimeout(this.#flush, FLUSH_MS).unref();
+  }
+
+  /** Opens the file anew, after a rotation. Where that fails the old one stays in use. */
+  reopen(): void {
+    if (this.#closed || this.#options.path === '') return;
+    let fd: number;
+    try {
+      fd = open(this.#options);
+    } catch (error) {
+      this.#options.warn(`not reopened: ${(error as Error).message}`, {});
+      return;
+    }
+    const old = this.#fd;
+    const writing = this.#writing;
+    this.#fd = fd;
+    this.#isFile = fstatSync(fd).isFile();
+    this.#torn = false;
+    // A write under way ends in the file it began in, and closes it.
+    if (!writing) closeSync(old);
+  }
+
+  /** Writes what is held and closes the file; calls `done` in a second at the latest. */
+  close(done: () => void): void {
+    if (this.#closed) {
+      done();
+      return;
+    }
+    this.#closed = true;
+    process.off('exit', this.#lastWords);
+    const finish = (): void => {
+      clearTimeout(timer);
+      this.#onIdle = null;
+      if (this.#heldLines > 0) this.#drop(this.#heldLines, 'the destination does not take them');
+      this.#held = '';
+      this.#heldLines = 0;
+      if (!this.#writing && this.#options.path !== '') closeSync(this.#fd);
+      done();
+    };
+    const timer = setTimeout(finish, CLOSE_WITHIN_MS);
+    this.#onIdle = finish;
+    this.#flush();
+    if (!this.#writing) finish();
+  }
+
+  readonly #flush = (): void => {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#writing || this.#heldLines === 0) return;
+    // A torn line is ended first: it must not swallow the next one.
+    const bytes = Buffer.from(this.#torn ? `\n${this.#held}` : this.#held, 'utf8');
+    this.#held = '';
+    this.#heldLines = 0;
+    this.#torn = false;
+    this.#writing = true;
+    this.#write(this.#fd, bytes, 0);
+  };
+
+  /** Writes `bytes` from `from` on, in pieces where the destination is a pipe. */
+  #write(fd: number, bytes: Buffer, from: number): void {
+    const to = this.#isFile ? bytes.length : endOfPiece(bytes, from);
+    write(fd, bytes, from, to - from, null, (error, written) => {
+      const at = from + written;
+      if (error === null && at < bytes.length) {
+        this.#write(fd, bytes, at);
+        return;
+      }
+      if (error !== null && (error.code === 'EAGAIN' || error.code === 'EINTR')) {
+        // Not unref'd for long: what waits here is bounded, and so is close().
+        setTimeout(() => this.#write(fd, bytes, from), RETRY_MS).unref();
+        return;
+      }
+      if (error !== null) {
+        this.#torn = from > 0 && bytes[from - 1] !== LINE_FEED && fd === this.#fd;
+        this.#drop(countLines(bytes, from), error.message);
+      }
+      this.#written(fd);
+    });
+  }
+
+  #written(fd: number): void {
+    this.#writing = false;
+    const replaced = fd !== this.#fd;
+    const abandoned = this.#closed && this.#onIdle === null;
+    if ((replaced || abandoned) && this.#options.path !== '') closeSync(fd);
+    if (this.#closed || this.#held.length >= FLUSH_CHARACTERS || this.#heldLines >= this.#flushLines) this.#flush();
+    else if (this.#heldLines > 0) this.#timer ??= setTimeout(this.#flush, FLUSH_MS).unref();
+    if (!this.#writing) this.#onIdle?.();
+  }
+
+  #drop(lines: number, reason: string): void {
+    this.dropped += lines;
+    const now = performance.now();
+    if (now - this.#complainedAt < COMPLAIN_EVERY_MS) return;
+    this.#complainedAt = now;
+    const lost = this.dropped - this.#complainedOf;
+    this.#complainedOf = this.dropped;
+    this.#options.warn(`${lost} ${lost === 1 ? 'line was' : 'lines were'} lost: ${reason}`, { dropped: this.dropped });
+  }
+
+  /** The process exits without close(): what is held is written at once. */
+  readonly #lastWords = (): void => {
+    if (this.#heldLines === 0) return;
+    try {
+      writeSync(this.#fd, this.#torn ? `\n${this.#held}` : this.#held);
+    } catch (error) {
+      this.#drop(this.#heldLines, error instanceof Error ? error.message : String(error));
+    }
+  };
+}
+
+function open({ path, setting }: LineWriterOptions): number {
+  if (path === '') return 1;
+  try {
+    return openSync(path, 'a', 0o664);
+  } catch (error) {
+    throw new Error(explainLogFile(path, setting, error), { cause: error });
+  }
+}
+
+/** The end of as many whole lines as a pipe takes in one piece; of one line, where that is longer. */
+function endOfPiece(bytes: Buffer, from: number): number {
+  if (bytes.length - from <= PIPE_BYTES) return bytes.length;
+  const last = bytes.lastIndexOf(LINE_FEED, from + PIPE_BYTES - 1);
+  if (last >= from) return last + 1;
+  const next = bytes.indexOf(LINE_FEED, from);
+  return next < 0 ? bytes.length : next + 1;
+}
+
+function countLines(bytes: Buffer, from: number): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(LINE_FEED, from); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) lines++;
+  return lines;
+}

@@ -1,0 +1,346 @@
+import { ERROR_TABLE, type ProxyError } from '../core/errors.ts';
+import type { RequestPath } from '../core/request-path.ts';
+import { HeaderList } from './headers/header-list.ts';
+
+/** How a body is delimited on its way in; codecs choose their own framing on the way out. */
+export type BodyKind = 'none' | 'length' | 'chunked' | 'close';
+
+/** The final response's head, before it goes to the client. Hooks may change all of it. */
+export interface ResponseStart {
+  status: number;
+  reason: string;
+  headers: HeaderList;
+  /** `length`: `length` bytes follow, and a Content-Length header says so; `chunked` and `close`: as many as come. */
+  body: BodyKind;
+  length: number;
+}
+
+/** Where a response goes: the client's codec, or what a middleware puts before it. */
+export interface ResponseSink {
+  /** A 1xx response (not 101). */
+  inform(status: number, reason: string, headers: HeaderList): void;
+  start(response: ResponseStart): void;
+  /**
+   * A piece of the body. It is the reader's memory: valid until the call returns, so a sink that keeps it longer copies it
+   * or calls `keepChunk()`.
+   * @returns false when the client does not take it as fast as it comes; `onDrain` is called when it does again
+   */
+  data(chunk: Buffer): boolean;
+  end(trailers: HeaderList | null): void;
+  /** Writes what is held back to be written together with more: called when no more comes for now. */
+  flush(): void;
+  /** The response cannot be completed: the client must see that. */
+  abort(error: ProxyError): void;
+  onDrain: (() => void) | null;
+}
+
+/** Receives the request's body. */
+export interface RequestBodySink {
+  /** @returns false to be sent no more until {@link ClientStream.resumeBody} */
+  data(chunk: Buffer): boolean;
+  end(trailers: HeaderList | null): void;
+}
+
+/** A bare byte stream, after an upgrade. */
+export interface Tunnel {
+  /** Bytes that came behind the request. */
+  readonly head: Buffer | null;
+  readonly socket: import('node:net').Socket;
+}
+
+/** The client's side of an exchange, implemented by each codec. */
+export interface ClientStream extends ResponseSink {
+  /** Starts delivering the request's body to `sink`. */
+  readBody(sink: RequestBodySink): void;
+  resumeBody(): void;
+  /** Sends 101 and gives the connection away. `null` where the codec has no upgrades. */
+  upgrade(headers: HeaderList): Tunnel | null;
+}
+
+/** Facts about the client's connection, made once for each connection. */
+export interface Peer {
+  /** IP address without IPv4-in-IPv6 prefix. */
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly tls: PeerTls | null;
+  /** Whether its X-Forwarded-* headers are believed. */
+  readonly trusted: boolean;
+  /** For the head writer: the forwarded lines that are the same for each request of an untrusted peer. */
+  forwardedLines: string | null;
+}
+
+/** TLS facts that requests are judged by. */
+export interface PeerTls {
+  readonly sni: string | null;
+  /** Name of the TLS options the connection was made with, and what they demanded of the client. */
+  readonly optionsName: string;
+  readonly clientAuthKey: string;
+  readonly version: string;
+  readonly cipher: string;
+}
+
+/** Changes a final response before it goes out. Runs for proxied and for local responses. */
+export type ResponseHook = (exchange: Exchange, response: ResponseStart) => void;
+
+/** One step of a request's way. A middleware is compiled as `(next: Handler) => Handler`, once for each router. */
+export type Handler = (exchange: Exchange) => void;
+
+/** What an exchange is started with; the rest of its state has defaults. */
+export interface ExchangeInit {
+  readonly client: ClientStream;
+  readonly peer: Peer;
+  readonly entryPoint: string;
+  readonly method: string;
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0';
+  readonly authority: string;
+  readonly headers: HeaderList;
+  readonly body: BodyKind;
+  readonly length: number;
+  /** Called once, when the exchange is over. */
+  readonly onFinish: (exchange: Exchange) => void;
+}
+
+/**
+ * One request and its response, from head to the access log. Middlewares change the request fields before they call the next
+ * handler, add response hooks, or answer themselves with {@link Exchange.reply}.
+ */
+export class Exchange {
+  readonly client: ClientStream;
+  readonly peer: Peer;
+  readonly entryPoint: string;
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0';
+
+  // The request. `authority` is the Host header as received; `host` is it without port, brackets and trailing dot, lower case.
+  readonly method: string;
+  authority: string;
+  host: string;
+  /** The path that is forwarded: normalised, still percent-encoded; starts with `/`, or is `*`. */
+  path: string;
+  /** Fully decoded but for reserved characters: what rules match. Middlewares that change `path` need not keep it. */
+  matchPath: string;
+  /** Without `?`; empty where there is none. */
+  query: string;
+  /** Whether a `?` was there. */
+  hasQuery: boolean;
+  readonly headers: HeaderList;
+  readonly body: BodyKind;
+  readonly length: number;
+  /** The protocol asked for by Upgrade, lower case; null = none. */
+  upgrade: string | null;
+  /** The client waits for 100 (Continue) before it sends the body. */
+  expectsContinue: boolean;
+  /** The client takes trailers (`TE: trailers`). */
+  acceptsTrailers: boolean;
+
+  // The way.
+  routerName: string;
+  serviceName: string;
+  /** User name where an auth middleware found one. */
+  user: string;
+  #hooks: ResponseHook[] | null;
+  /** Where the response goes. Middlewares that change bodies put themselves before it. */
+  response: ResponseSink;
+  /** Called once if the client leaves before the response is complete. */
+  onCancel: ((error: ProxyError) => void) | null;
+
+  // The account, for the access log and counters.
+  /** performance.now() when the head was read. */
+  readonly startedAt: number;
+  status: number;
+  /** Status of the upstream, 0 = none. */
+  upstreamStatus: number;
+  upstreamUrl: string;
+  upstreamAddress: string;
+  /** performance.now() when the request was handed to an upstream, 0 = never; and when its response was complete. */
+  upstreamStartedAt: number;
+  upstreamEndedAt: number;
+  requestBytes: number;
+  responseBytes: number;
+  retries: number;
+  error: ProxyError | null;
+  started: boolean;
+  finished: boolean;
+  readonly #onFinish: (exchange: Exchange) => void;
+  #givenPath: string;
+  #givenQuery: string;
+  #givenTarget: string;
+
+  constructor(init: ExchangeInit) {
+    this.client = init.client;
+    this.peer = init.peer;
+    this.entryPoint = init.entryPoint;
+    this.protocol = init.protocol;
+    this.method = init.method;
+    this.authority = init.authority;
+    this.host = '';
+    this.path = '';
+    this.matchPath = '';
+    this.query = '';
+    this.hasQuery = false;
+    this.headers = init.headers;
+    this.body = init.body;
+    this.length = init.length;
+    this.upgrade = null;
+    this.expectsContinue = false;
+    this.acceptsTrailers = false;
+    this.routerName = '';
+    this.serviceName = '';
+    this.user = '';
+    this.#hooks = null;
+    this.response = init.client;
+    this.onCancel = null;
+    this.startedAt = performance.now();
+    this.status = 0;
+    this.upstreamStatus = 0;
+    this.upstreamUrl = '';
+    this.upstreamAddress = '';
+    this.upstreamStartedAt = 0;
+    this.upstreamEndedAt = 0;
+    this.requestBytes = 0;
+    this.responseBytes = 0;
+    this.retries = 0;
+    this.error = null;
+    this.started = false;
+    this.finished = false;
+    this.#onFinish = init.onFinish;
+    this.#givenPath = '';
+    this.#givenQuery = '';
+    this.#givenTarget = '';
+  }
+
+  /** Whether the request came over TLS. */
+  get secure(): boolean {
+    return this.peer.tls !== null;
+  }
+
+  /** Path and query as they go to the upstream. */
+  get target(): string {
+    if (this.path === this.#givenPath && this.query === this.#givenQuery) return this.#givenTarget;
+    return this.hasQuery ? `${this.path}?${this.query}` : this.path;
+  }
+
+  /** Sets what was asked for; middlewares then change `path` and `query`. */
+  setRequestPath(given: RequestPath): void {
+    this.path = given.path;
+    this.matchPath = given.matchPath;
+    this.query = given.query;
+    this.hasQuery = given.target.length > given.path.length;
+    this.#givenPath = given.path;
+    this.#givenQuery = given.query;
+    this.#givenTarget = given.target;
+  }
+
+  /** Adds a hook. The one added last runs first: an outer middleware sees what an inner one made. */
+  onResponse(hook: ResponseHook): void {
+    (this.#hooks ??= []).push(hook);
+  }
+
+  /** Runs the hooks and starts the response. */
+  start(response: ResponseStart): void {
+    const hooks = this.#hooks;
+    if (hooks !== null) {
+      for (let i = hooks.length - 1; i >= 0; i--) hooks[i]!(this, response);
+    }
+    this.started = true;
+    this.status = response.status;
+    this.response.start(response);
+  }
+
+  /** Answers with a whole response of the proxy's own. */
+  reply(status: number, headers: HeaderList, body: string | Buffer): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body, 'utf8') : body;
+    const bodiless = status === 204 || status === 304;
+    if (!bodiless) headers.set('Content-Length', String(bytes.length));
+    const withBody = bytes.length > 0 && !bodiless && this.method !== 'HEAD';
+    this.start({
+      status,
+      reason: reasonOf(status),
+      headers,
+      body: withBody ? 'length' : 'none',
+      length: withBody ? bytes.length : 0,
+    });
+    if (withBody) this.response.data(bytes);
+    this.response.end(null);
+  }
+
+  /** Answers with a short text, as Traefik does for its own errors. */
+  replyText(status: number, text: string): void {
+    this.reply(
+      status,
+      HeaderList.of('Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'),
+      text,
+    );
+  }
+
+  /** The exchange is over: counters and the access log. Called by the codec, or by who ended a tunnel. */
+  finish(): void {
+    if (this.finished) return;
+    this.finished = true;
+    this.onCancel = null;
+    this.#onFinish(this);
+  }
+
+  /** The exchange failed: an error response if none has begun, else the client sees the response break off. */
+  fail(error: ProxyError): void {
+    if (this.finished) return;
+    this.error ??= error;
+    if (this.started) {
+      this.response.abort(error);
+      return;
+    }
+    if (error.code === 'CLIENT_GONE') {
+      this.status = error.status;
+      this.response.abort(error);
+      return;
+    }
+    this.replyText(error.status, errorBody(error));
+  }
+}
+
+function errorBody(error: ProxyError): string {
+  if (error.code === 'PROXY_NO_ROUTE') return '404 page not found\n';
+  if (error.code === 'PROXY_NO_SERVER') return 'no available server\n';
+  return reasonOf(ERROR_TABLE[error.code].status);
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
+  206: 'Partial Content',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  411: 'Length Required',
+  413: 'Payload Too Large',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  426: 'Upgrade Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  499: 'Client Closed Request',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+};
+
+/** The reason phrase of a status. */
+export function reasonOf(status: number): string {
+  return REASONS[status] ?? 'Status';
+}

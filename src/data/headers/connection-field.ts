@@ -1,0 +1,48 @@
+import type { HeaderList } from './header-list.ts';
+import { FORWARDED, H, identifyName } from './known.ts';
+
+/** What a Connection field says (RFC 9110 §7.6.1). */
+export interface ConnectionField {
+  readonly close: boolean;
+  readonly keepAlive: boolean;
+  readonly upgrade: boolean;
+}
+
+const NONE: ConnectionField = { close: false, keepAlive: false, upgrade: false };
+const KEEP_ALIVE: ConnectionField = { close: false, keepAlive: true, upgrade: false };
+const CLOSE: ConnectionField = { close: true, keepAlive: false, upgrade: false };
+
+/**
+ * Reads the Connection fields and removes the headers they name. They cannot remove what frames or routes the message, nor
+ * what the proxy itself vouches for (CVE-2024-45410).
+ */
+export function takeConnectionField(headers: HeaderList): ConnectionField {
+  const value = headers.joinKnown(H.CONNECTION);
+  if (value === undefined) return NONE;
+  if (value === 'keep-alive' || value === 'Keep-Alive') return KEEP_ALIVE;
+  if (value === 'close') return CLOSE;
+  let close = false;
+  let keepAlive = false;
+  let upgrade = false;
+  for (const raw of value.split(',')) {
+    const token = raw.trim().toLowerCase();
+    switch (token) {
+      case '':
+        break;
+      case 'close':
+        close = true;
+        break;
+      case 'keep-alive':
+        keepAlive = true;
+        break;
+      case 'upgrade':
+        upgrade = true;
+        break;
+      default: {
+        const id = identifyName(token);
+        if (id !== H.HOST && id !== H.CONTENT_LENGTH && FORWARDED[id] !== 1) headers.delete(token);
+      }
+    }
+  }
+  return { close, keepAlive, upgrade };
+}

@@ -1,0 +1,23 @@
+/** Bounds on what one message may make the proxy hold. */
+export interface HeadLimits {
+  /** The whole head: request or status line, fields, both empty lines. */
+  readonly maxHeadBytes: number;
+  /** The request line. */
+  readonly maxLineBytes: number;
+  readonly maxFields: number;
+}
+
+export const DEFAULT_MAX_FIELDS = 1_000;
+export const DEFAULT_MAX_LINE_BYTES = 65_536;
+
+/** What an upstream's head may measure. */
+export const RESPONSE_LIMITS: HeadLimits = { maxHeadBytes: 262_144, maxLineBytes: 8_192, maxFields: 1_000 };
+
+/** All chunk extensions of one body: they carry nothing, and have been used to keep servers busy. */
+export const MAX_EXTENSION_BYTES = 16_384;
+
+/** The trailer section of one body. */
+export const MAX_TRAILER_BYTES = 16_384;
+
+/** 1xx responses before a final one. */
+export const MAX_INFORMATIONAL = 64;

@@ -1,0 +1,743 @@
+import type { Socket } from 'node:net';
+import { ERROR_TABLE, ProxyError } from '../../core/errors.ts';
+import { readRequestPath } from '../../core/request-path.ts';
+import { keepChunk } from '../chunk-memory.ts';
+import { clock } from '../clock.ts';
+import {
+  type ClientStream,
+  Exchange,
+  type Peer,
+  type RequestBodySink,
+  type ResponseStart,
+  reasonOf,
+  type Tunnel,
+} from '../exchange.ts';
+import { takeConnectionField } from '../headers/connection-field.ts';
+import type { HeaderList } from '../headers/header-list.ts';
+import { mark } from '../headers/header-list.ts';
+import { FORWARDED, H, HOP_BY_HOP } from '../headers/known.ts';
+import { latin1 } from '../latin1.ts';
+import { ChunkedDecoder } from './chunked.ts';
+import type { Refusal } from './fields.ts';
+import { HeadBuffer } from './head-buffer.ts';
+import type { HeadLimits } from './limits.ts';
+import { type RequestHead, RequestParser } from './request-head.ts';
+
+/** What the connections of one entry point share. Replaced field by field at a reload. */
+export interface Http1Service {
+  readonly entryPoint: string;
+  limits: HeadLimits;
+  /** Milliseconds, 0 = off. */
+  timeouts: { readonly headerMs: number; readonly bodyIdleMs: number; readonly keepAliveMs: number };
+  sanitizePath: boolean;
+  /** No further request is taken on any connection. */
+  draining: boolean;
+  dispatch(exchange: Exchange): void;
+  finished(exchange: Exchange): void;
+  /** A head that could not be read, and so became no exchange. */
+  refused(peer: Peer, error: ProxyError, status: number): void;
+}
+
+/** Pieces up to this size are copied into one write with what surrounds them; larger ones are written where they lie. */
+const COPY_LIMIT = 4_096;
+/** What is held back to be written together. */
+const HELD_LIMIT = 16_384;
+/** A request body that nobody wants is read to its end up to this size, so that the connection can be used again. */
+const DISCARD_LIMIT = 262_144;
+/** Bytes of further requests kept while one is under way. */
+const STASH_LIMIT = 65_536;
+/** How long a closed connection is still read, so that the client sees the response before the reset (RFC 9112 §9.6). */
+const LINGER_MS = 2_000;
+
+const RESPONSE_SKIP = mark(H.CONTENT_LENGTH, H.TRAILER);
+const RESPONSE_SKIP_KEEPING_LENGTH = mark(H.TRAILER);
+const RESPONSE_SKIP_CHUNKED = mark(H.CONTENT_LENGTH);
+for (let id = 0; id < 32; id++) {
+  if (HOP_BY_HOP[id] !== 1) continue;
+  RESPONSE_SKIP[id] = 1;
+  RESPONSE_SKIP_KEEPING_LENGTH[id] = 1;
+  RESPONSE_SKIP_CHUNKED[id] = 1;
+}
+
+const FORWARDED_SERVER = mark(H.X_FORWARDED_SERVER);
+
+const parser = new RequestParser();
+
+/** The response is not begun, under way, or over. */
+type ResponseState = 'none' | 'started' | 'ended';
+
+/**
+ * One HTTP/1 connection of a client: bytes → exchanges, one after the other, and back (RFC 9112).
+ *
+ * ```
+ *   head ──► exchange ──► response over ──► head of the next
+ *              │  request body: queued until somebody reads it, then straight through; too much for a
+ *              │  reader pauses the socket
+ *              └─ bytes behind the request (pipelining) wait in the stash
+ * ```
+ */
+export class ServerConnection implements ClientStream {
+  readonly socket: Socket;
+  readonly peer: Peer;
+  onDrain: (() => void) | null = null;
+
+  readonly #service: Http1Service;
+  readonly #onClose: (connection: ServerConnection) => void;
+  #exchange: Exchange | null = null;
+  #head: HeadBuffer | null = null;
+  #stash: Buffer | null = null;
+  #reading = false;
+  #paused = false;
+  #keepAlive = true;
+  #minor: 0 | 1 = 1;
+  #requests = 0;
+
+  #bodyLeft = 0;
+  #chunked: ChunkedDecoder | null = null;
+  #bodyDone = true;
+  #bodyEnded = false;
+  #bodyQueue: Buffer[] | null = null;
+  #bodySink: RequestBodySink | null = null;
+  #bodyFlowing = true;
+  /** Body bytes nobody wanted; -1 while somebody may. */
+  #discarded = -1;
+
+  #response: ResponseState = 'none';
+  #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
+  #left = 0;
+  #held = '';
+  #continued = false;
+
+  /** When something must have happened, on the coarse clock; 0 = no deadline. */
+  #deadline: number;
+  #lastRead: number;
+  #stalledAt = 0;
+  #stalledLength = 0;
+  #closing = false;
+  #closed = false;
+  #tunnel = false;
+
+  constructor(socket: Socket, peer: Peer, service: Http1Service, onClose: (connection: ServerConnection) => void) {
+    this.socket = socket;
+    this.peer = peer;
+    this.#service = service;
+    this.#onClose = onClose;
+    this.#lastRead = clock.now;
+    this.#deadline = after(service.timeouts.headerMs);
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onSocketClose);
+    socket.on('drain', this.#onSocketDrain);
+  }
+
+  /** Whether a request is being read or answered. */
+  get busy(): boolean {
+    return this.#exchange !== null || this.#head !== null || this.#tunnel;
+  }
+
+  /** No request after the one under way; an idle connection is closed now. */
+  drain(): void {
+    if (this.busy || this.#closing) return;
+    this.#close();
+  }
+
+  /** Ends it at once, whatever is under way. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Called each time the coarse clock advances. */
+  tick(now: number): void {
+    if (this.#deadline !== 0 && now >= this.#deadline) {
+      this.#deadline = 0;
+      this.#onDeadline();
+      return;
+    }
+    const exchange = this.#exchange;
+    const idle = this.#service.timeouts.bodyIdleMs;
+    if (exchange === null || idle === 0 || this.#tunnel) return;
+    if (
+      !this.#bodyDone &&
+      !this.#paused &&
+      (this.#bodySink !== null || this.#discarded >= 0) &&
+      now - this.#lastRead > idle
+    ) {
+      this.#keepAlive = false;
+      this.#failExchange(new ProxyError('CLIENT_BODY_TIMEOUT'));
+      return;
+    }
+    const pending = this.socket.writableLength;
+    if (pending === 0 || pending !== this.#stalledLength) {
+      this.#stalledLength = pending;
+      this.#stalledAt = now;
+    } else if (now - this.#stalledAt > idle) {
+      this.#gone('the client stopped reading');
+      this.socket.destroy();
+    }
+  }
+
+  // Reading.
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#lastRead = clock.now;
+    if (this.#closing) {
+      this.#discarded += chunk.length;
+      if (this.#discarded > DISCARD_LIMIT) this.socket.destroy();
+      return;
+    }
+    if (this.#exchange === null) {
+      this.#process(chunk);
+      return;
+    }
+    if (this.#bodyDone) {
+      this.#keepForLater(chunk, 0);
+      return;
+    }
+    const consumed = this.#feed(chunk, 0);
+    if (consumed >= 0 && consumed < chunk.length && this.#bodyDone) this.#keepForLater(chunk, consumed);
+  };
+
+  /** Bytes that begin with a request, or go on with a head; a loop, because pipelined requests may be answered at once. */
+  #process(first: Buffer): void {
+    if (this.#reading) {
+      this.#keepForLater(first, 0);
+      return;
+    }
+    this.#reading = true;
+    let next: Buffer | null = first;
+    while (next !== null) {
+      this.#readHead(next);
+      next = null;
+      if (this.#exchange === null && this.#stash !== null && !this.#closing && !this.#closed) {
+        if (this.socket.writableNeedDrain) break;
+        next = this.#stash;
+        this.#stash = null;
+        this.#resume();
+      }
+    }
+    this.#reading = false;
+  }
+
+  #readHead(chunk: Buffer): void {
+    const { limits, timeouts } = this.#service;
+    if (this.#head === null) {
+      const state = parser.parse(chunk, 0, chunk.length, limits);
+      if (state === 'done') {
+        this.#begin(parser.head!, chunk, parser.end);
+        return;
+      }
+      if (state === 'failed') {
+        this.#refuse(parser.refusal!);
+        return;
+      }
+      this.#head = new HeadBuffer();
+      if (this.#requests > 0) this.#deadline = after(timeouts.headerMs);
+    }
+    const head = this.#head;
+    const progress = head.push(chunk, limits.maxHeadBytes);
+    switch (progress) {
+      case 'incomplete':
+        if (head.lines === 0 && head.length > limits.maxLineBytes) {
+          this.#refuse({
+            code: 'CLIENT_URI_TOO_LONG',
+            detail: `the request line is longer than ${limits.maxLineBytes} bytes`,
+          });
+        }
+        return;
+      case 'bare-lf':
+        this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'a bare LF in the head' });
+        return;
+      case 'too-long':
+        this.#refuse(
+          head.lines === 0
+            ? { code: 'CLIENT_URI_TOO_LONG', detail: 'the request line does not end' }
+            : { code: 'CLIENT_HEADERS_TOO_LARGE', detail: `the head is longer than ${limits.maxHeadBytes} bytes` },
+        );
+        return;
+    }
+    this.#head = null;
+    const state = parser.parse(head.bytes, 0, head.length, limits);
+    if (state === 'done') this.#begin(parser.head!, head.bytes.subarray(0, head.length), parser.end);
+    else this.#refuse(parser.refusal ?? { code: 'CLIENT_BAD_REQUEST', detail: 'the head cannot be read' });
+  }
+
+  #begin(head: RequestHead, buf: Buffer, end: number): void {
+    const service = this.#service;
+    this.#requests++;
+    this.#deadline = 0;
+    const exchange = new Exchange({
+      client: this,
+      peer: this.peer,
+      entryPoint: service.entryPoint,
+      method: head.method,
+      protocol: head.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
+      authority: head.authority,
+      headers: head.headers,
+      body: head.body,
+      length: head.length,
+      onFinish: service.finished,
+    });
+    this.#minor = head.minor;
+    this.#response = 'none';
+    this.#continued = false;
+    this.#discarded = -1;
+    this.#bodySink = null;
+    this.#bodyQueue = null;
+    this.#bodyFlowing = true;
+    this.#bodyEnded = false;
+    this.#chunked = head.body === 'chunked' ? new ChunkedDecoder() : null;
+    this.#bodyLeft = head.length;
+    this.#bodyDone = head.body === 'none';
+    this.#keepAlive = head.minor === 1;
+
+    const path = readRequestPath(head.target, service.sanitizePath);
+    if (path === undefined) {
+      this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the request target has an invalid encoding' });
+      return;
+    }
+    exchange.setRequestPath(path);
+    // What says who the client was is believed from trusted peers only; which server this is, from nobody.
+    head.headers.deleteMarked(this.peer.trusted ? FORWARDED_SERVER : FORWARDED);
+    let wantsUpgrade = false;
+    if (head.hasConnection) {
+      const connection = takeConnectionField(head.headers);
+      if (connection.close) this.#keepAlive = false;
+      else if (head.minor === 0) this.#keepAlive = connection.keepAlive;
+      wantsUpgrade = connection.upgrade && head.minor === 1;
+    }
+    if (wantsUpgrade && head.hasUpgrade) exchange.upgrade = upgradeOf(head.headers);
+    if (head.hasExpect && !this.#expect(exchange, head)) return;
+    const te = head.headers.getKnown(H.TE);
+    if (te !== undefined) exchange.acceptsTrailers = /(^|[,\s])trailers($|[,;\s])/i.test(te);
+
+    this.#exchange = exchange;
+    // What came of the body is read before anything is forwarded: a body known to be bad takes its head with it.
+    let rest = end;
+    if (!this.#bodyDone && end < buf.length) {
+      rest = this.#feed(buf, end);
+      if (rest < 0) return;
+    }
+    if (rest < buf.length) this.#keepForLater(buf, rest);
+    service.dispatch(exchange);
+  }
+
+  /** RFC 9110 §10.1.1. */
+  #expect(exchange: Exchange, head: RequestHead): boolean {
+    // An HTTP/1.0 client cannot mean it.
+    if (head.minor === 1) {
+      const value = head.headers.joinKnown(H.EXPECT);
+      if (value?.toLowerCase() !== '100-continue') {
+        this.#refuse({ code: 'CLIENT_EXPECTATION', detail: 'an expectation other than 100-continue' });
+        return false;
+      }
+      exchange.expectsContinue = head.body !== 'none';
+    }
+    if (!exchange.expectsContinue) head.headers.delete('expect');
+    return true;
+  }
+
+  /** Takes body bytes. Returns how far it came, or -1 when the exchange failed over them. */
+  #feed(buf: Buffer, from: number): number {
+    const chunked = this.#chunked;
+    if (chunked === null) {
+      const take = Math.min(this.#bodyLeft, buf.length - from);
+      this.#bodyLeft -= take;
+      if (this.#bodyLeft === 0) this.#bodyDone = true;
+      this.onChunk(from === 0 && take === buf.length ? buf : buf.subarray(from, from + take));
+      if (this.#bodyDone) this.#endBody();
+      return from + take;
+    }
+    const pos = chunked.feed(buf, from, buf.length, this);
+    if (chunked.failed) {
+      this.#keepAlive = false;
+      this.#bodyDone = true;
+      this.#failExchange(new ProxyError('CLIENT_BAD_CHUNK', chunked.problem));
+      return -1;
+    }
+    if (chunked.done) {
+      this.#bodyDone = true;
+      this.#endBody();
+    }
+    return pos;
+  }
+
+  /** A piece of the decoded body. */
+  onChunk(piece: Buffer): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    exchange.requestBytes += piece.length;
+    if (this.#discarded >= 0) {
+      this.#discarded += piece.length;
+      if (this.#discarded > DISCARD_LIMIT && this.#response === 'ended') this.#close();
+      return;
+    }
+    if (this.#bodySink !== null && this.#bodyFlowing && this.#bodyQueue === null) {
+      if (!this.#bodySink.data(piece)) {
+        this.#bodyFlowing = false;
+        this.#pause();
+      }
+      return;
+    }
+    (this.#bodyQueue ??= []).push(piece);
+    this.#pause();
+  }
+
+  #endBody(): void {
+    if (this.#bodyQueue !== null || this.#bodyEnded) return;
+    if (this.#bodySink !== null) {
+      this.#bodyEnded = true;
+      this.#bodySink.end(this.#chunked?.trailers ?? null);
+    } else if (this.#discarded >= 0 && this.#response === 'ended') {
+      this.#next();
+    }
+  }
+
+  readBody(sink: RequestBodySink): void {
+    this.#bodySink = sink;
+    this.#bodyFlowing = true;
+    this.#flushBody();
+  }
+
+  resumeBody(): void {
+    if (this.#bodySink === null || this.#bodyFlowing) return;
+    this.#bodyFlowing = true;
+    this.#flushBody();
+  }
+
+  #flushBody(): void {
+    const sink = this.#bodySink;
+    while (this.#bodyQueue !== null && this.#bodyFlowing && sink !== null && sink === this.#bodySink) {
+      const piece: Buffer = this.#bodyQueue.shift()!;
+      if (this.#bodyQueue.length === 0) this.#bodyQueue = null;
+      if (!sink.data(piece)) this.#bodyFlowing = false;
+    }
+    if (this.#bodyQueue !== null || sink !== this.#bodySink) return;
+    if (this.#bodyDone) this.#endBody();
+    else if (this.#bodyFlowing) this.#resume();
+  }
+
+  #keepForLater(buf: Buffer, from: number): void {
+    const rest = from === 0 ? buf : buf.subarray(from);
+    this.#stash = this.#stash === null ? rest : Buffer.concat([this.#stash, rest]);
+    if (this.#stash.length > STASH_LIMIT) this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#lastRead = clock.now;
+    this.socket.resume();
+  }
+
+  // Writing.
+
+  inform(status: number, reason: string, headers: HeaderList): void {
+    if (this.#minor === 0 || this.#response !== 'none' || this.#closed) return;
+    if (status === 100) {
+      if (this.#continued || this.#exchange?.expectsContinue !== true) return;
+      this.#continued = true;
+    }
+    this.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${headers.lines(RESPONSE_SKIP)}\r\n`, 'latin1');
+  }
+
+  start(response: ResponseStart): void {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#response !== 'none') return;
+    this.#response = 'started';
+    const { status, body } = response;
+    if (this.#service.draining) this.#keepAlive = false;
+    // The client may or may not send the body it announced: nobody could tell it from a next request.
+    if (exchange.expectsContinue && !this.#continued && exchange.requestBytes === 0) this.#keepAlive = false;
+    let skip = RESPONSE_SKIP;
+    let framing = '';
+    if (body === 'length') {
+      this.#framing = 'length';
+      this.#left = response.length;
+      framing = `Content-Length: ${response.length}\r\n`;
+    } else if (body === 'none') {
+      this.#framing = 'none';
+      // To HEAD and in 304 the field speaks of what would be there (RFC 9110 §8.6).
+      if (exchange.method === 'HEAD' || status === 304) skip = RESPONSE_SKIP_KEEPING_LENGTH;
+      else if (status !== 204) framing = 'Content-Length: 0\r\n';
+    } else if (this.#minor === 1) {
+      this.#framing = 'chunked';
+      skip = RESPONSE_SKIP_CHUNKED;
+      framing = 'Transfer-Encoding: chunked\r\n';
+    } else {
+      this.#framing = 'close';
+      this.#keepAlive = false;
+    }
+    let connection = '';
+    if (!this.#keepAlive) connection = 'Connection: close\r\n';
+    else if (this.#minor === 0) connection = 'Connection: keep-alive\r\n';
+    this.#held = `HTTP/1.1 ${status} ${response.reason}\r\n${response.headers.lines(skip)}${framing}${connection}\r\n`;
+  }
+
+  data(chunk: Buffer): boolean {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#response !== 'started') return true;
+    const size = chunk.length;
+    if (size === 0) return true;
+    const framing = this.#framing;
+    if (framing === 'none') return true;
+    exchange.responseBytes += size;
+    if (framing === 'length') {
+      this.#left -= size;
+      if (this.#left < 0) {
+        this.abort(new ProxyError('PROXY_INTERNAL', 'a response body longer than announced'));
+        return true;
+      }
+    }
+    const socket = this.socket;
+    if (size <= COPY_LIMIT) {
+      this.#held +=
+        framing === 'chunked' ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size);
+      if (this.#held.length > HELD_LIMIT) this.flush();
+      return !socket.writableNeedDrain;
+    }
+    if (framing === 'chunked') {
+      socket.cork();
+      socket.write(`${this.#held}${size.toString(16)}\r\n`, 'latin1');
+      socket.write(chunk);
+      this.#held = '\r\n';
+      socket.uncork();
+    } else if (this.#held !== '') {
+      socket.cork();
+      socket.write(this.#held, 'latin1');
+      socket.write(chunk);
+      this.#held = '';
+      socket.uncork();
+    } else {
+      socket.write(chunk);
+    }
+    if (socket.writableLength !== 0) keepChunk();
+    return !socket.writableNeedDrain;
+  }
+
+  flush(): void {
+    if (this.#held === '') return;
+    const held = this.#held;
+    this.#held = '';
+    this.socket.write(held, 'latin1');
+  }
+
+  end(trailers: HeaderList | null): void {
+    if (this.#response !== 'started') return;
+    if (this.#framing === 'length' && this.#left > 0) {
+      this.abort(new ProxyError('UPSTREAM_TRUNCATED'));
+      return;
+    }
+    if (this.#framing === 'chunked') {
+      this.#held += trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.lines(RESPONSE_SKIP)}\r\n`;
+    }
+    this.flush();
+    this.#response = 'ended';
+    this.#next();
+  }
+
+  abort(error: ProxyError): void {
+    const exchange = this.#exchange;
+    if (exchange !== null) {
+      exchange.error ??= error;
+      const reset = this.#framing === 'close' && this.#response === 'started';
+      this.#response = 'ended';
+      this.#exchange = null;
+      this.#held = '';
+      exchange.finish();
+      // Where the end of the connection ends the body, only a reset says that this was not it.
+      if (reset) {
+        this.socket.resetAndDestroy();
+        return;
+      }
+    }
+    this.#closing = true;
+    this.#deadline = after(LINGER_MS);
+    this.socket.destroySoon();
+  }
+
+  upgrade(headers: HeaderList): Tunnel | null {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#response !== 'none' || exchange.upgrade === null) return null;
+    const socket = this.socket;
+    this.#response = 'ended';
+    this.#tunnel = true;
+    exchange.started = true;
+    exchange.status = 101;
+    const head = this.#stash;
+    this.#stash = null;
+    socket.removeListener('data', this.#onData);
+    socket.removeListener('end', this.#onEnd);
+    socket.removeListener('drain', this.#onSocketDrain);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\n${headers.lines(RESPONSE_SKIP)}Connection: Upgrade\r\nUpgrade: ${headers.getKnown(H.UPGRADE) ?? exchange.upgrade}\r\n\r\n`,
+      'latin1',
+    );
+    return { head, socket };
+  }
+
+  // The end of an exchange, and of the connection.
+
+  #next(): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    if (!this.#bodyDone && this.#keepAlive && !this.#closed) {
+      // Read what the client still sends of this request, within bounds.
+      if (this.#discarded < 0) {
+        this.#discarded = 0;
+        this.#bodySink = null;
+        this.#bodyQueue = null;
+        if (this.#bodyLeft > DISCARD_LIMIT) this.#keepAlive = false;
+        else this.#resume();
+      }
+      if (this.#keepAlive) {
+        exchange.finish();
+        return;
+      }
+    }
+    this.#exchange = null;
+    this.#bodySink = null;
+    this.#bodyQueue = null;
+    this.onDrain = null;
+    exchange.finish();
+    // Bytes behind a request for an upgrade that was not granted are no request (they were meant for the other protocol).
+    const strayUpgrade = exchange.upgrade !== null && this.#stash !== null;
+    if (!this.#keepAlive || strayUpgrade || this.#service.draining) {
+      this.#close();
+      return;
+    }
+    this.#deadline = after(this.#service.timeouts.keepAliveMs);
+    if (this.#stash === null) {
+      this.#resume();
+    } else if (!this.#reading && !this.socket.writableNeedDrain) {
+      const stash = this.#stash;
+      this.#stash = null;
+      this.#resume();
+      this.#process(stash);
+    }
+  }
+
+  /** Closes in good order: what was written goes out, and what the client still sends is read for a while. */
+  #close(): void {
+    if (this.#closing || this.#closed) return;
+    this.#closing = true;
+    this.#stash = null;
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    exchange?.finish();
+    const socket = this.socket;
+    if (this.#bodyDone && !this.#paused) {
+      if (socket.writableLength === 0 && this.peer.tls === null) socket.destroy();
+      else socket.destroySoon();
+      this.#deadline = after(LINGER_MS);
+      return;
+    }
+    this.#discarded = 0;
+    this.#deadline = after(LINGER_MS);
+    socket.end();
+    this.#paused = false;
+    socket.resume();
+  }
+
+  #refuse(refusal: Refusal): void {
+    const error = new ProxyError(refusal.code, refusal.detail);
+    const { status } = ERROR_TABLE[refusal.code];
+    this.#service.refused(this.peer, error, status);
+    this.#exchange = null;
+    this.#head = null;
+    this.#stash = null;
+    this.#keepAlive = false;
+    // The rest of what came cannot be understood: it is read and thrown away before the close.
+    this.#bodyDone = false;
+    const body = `${status} ${reasonOf(status)}\n`;
+    this.socket.write(
+      `HTTP/1.1 ${status} ${reasonOf(status)}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      'latin1',
+    );
+    this.#close();
+  }
+
+  #failExchange(error: ProxyError): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    this.#bodySink = null;
+    this.#bodyQueue = null;
+    const cancel = exchange.onCancel;
+    exchange.onCancel = null;
+    cancel?.(error);
+    this.#bodyDone = false;
+    exchange.fail(error);
+  }
+
+  #gone(detail: string): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    this.#exchange = null;
+    const error = new ProxyError('CLIENT_GONE', detail);
+    if (!exchange.finished && exchange.error === null) {
+      exchange.error = error;
+      if (!exchange.started) exchange.status = error.status;
+    }
+    const cancel = exchange.onCancel;
+    exchange.onCancel = null;
+    cancel?.(error);
+    exchange.finish();
+  }
+
+  #onDeadline(): void {
+    if (this.#closing) {
+      this.socket.destroy();
+    } else if (this.#exchange === null && this.#head !== null) {
+      this.#refuse({ code: 'CLIENT_HEADER_TIMEOUT', detail: 'the head did not arrive in time' });
+    } else if (this.#exchange === null) {
+      this.#close();
+    }
+  }
+
+  /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */
+  readonly #onEnd = (): void => {
+    if (this.#exchange !== null && !this.#closing) this.#gone('the client closed the connection');
+    this.socket.destroySoon();
+  };
+
+  readonly #onError = (): void => {
+    // Of a tunnel the error is noted by who runs it.
+    if (this.#tunnel) return;
+    this.#gone('the connection to the client broke');
+    this.socket.destroy();
+  };
+
+  readonly #onSocketClose = (): void => {
+    this.#closed = true;
+    if (!this.#tunnel) this.#gone('the client closed the connection');
+    this.#onClose(this);
+  };
+
+  readonly #onSocketDrain = (): void => {
+    const { onDrain } = this;
+    if (this.#exchange !== null) {
+      if (onDrain !== null) onDrain();
+    } else if (this.#stash !== null && !this.#closing) {
+      const stash = this.#stash;
+      this.#stash = null;
+      this.#resume();
+      this.#process(stash);
+    }
+  };
+}
+
+function after(ms: number): number {
+  return ms === 0 ? 0 : clock.now + ms;
+}
+
+/** The protocol to upgrade to. h2c is none: its upgrade would hide requests from the proxy (RFC 9113 dropped it). */
+function upgradeOf(headers: HeaderList): string | null {
+  const value = headers.joinKnown(H.UPGRADE)?.toLowerCase() ?? '';
+  return value === '' || value.split(',').some((token) => /^\s*h2c?\s*($|\/)/.test(token)) ? null : value;
+}

@@ -1,0 +1,181 @@
+import net, { type Server, type Socket } from 'node:net';
+import type { ProxyError } from '../core/errors.ts';
+import { onTick } from './clock.ts';
+import type { Exchange, Peer, PeerTls } from './exchange.ts';
+import { DEFAULT_MAX_FIELDS, DEFAULT_MAX_LINE_BYTES } from './http1/limits.ts';
+import { type Http1Service, ServerConnection } from './http1/server-connection.ts';
+import type { EntryPointRuntime } from './runtime.ts';
+import { TlsTerminator } from './tls/terminator.ts';
+
+/** What a listener needs of the worker. */
+export interface ListenerHost {
+  /** The entry point under the newest snapshot. */
+  runtime(entryPoint: string): EntryPointRuntime;
+  finished(exchange: Exchange): void;
+  refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void;
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+}
+
+/** Pending connections that the kernel keeps; more than Node's 511, since a respawn must lose none. */
+const BACKLOG = 4_096;
+
+/** Accepts connections on one entry point, ends their TLS, and gives each to a codec. */
+export class Listener {
+  readonly entryPoint: string;
+  readonly #host: ListenerHost;
+  readonly #server: Server;
+  readonly #service: Http1Service;
+  readonly #tls: TlsTerminator;
+  readonly #connections = new Set<ServerConnection>();
+  /** Connections before their codec: in the TLS handshake. */
+  readonly #handshaking = new Set<Socket>();
+  readonly #stopTicking: () => void;
+  accepted = 0;
+
+  constructor(entryPoint: string, host: ListenerHost) {
+    this.entryPoint = entryPoint;
+    this.#host = host;
+    const { config } = host.runtime(entryPoint);
+    this.#service = {
+      entryPoint,
+      limits: limitsOf(config.maxHeaderBytes),
+      timeouts: config.timeouts,
+      sanitizePath: config.sanitizePath,
+      draining: false,
+      dispatch: (exchange) => host.runtime(entryPoint).dispatch(exchange),
+      finished: (exchange) => host.finished(exchange),
+      refused: (peer, error, status) => host.refused(entryPoint, peer, error, status),
+    };
+    this.#tls = new TlsTerminator({
+      entryPoint: () => host.runtime(entryPoint).tls,
+      plaintext: (socket) => {
+        this.#handshaking.delete(socket);
+        this.#serve(socket, null);
+      },
+    });
+    // Half-open: the codec itself says when the sending side closes.
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#server.on('error', (error) => {
+      host.log('error', `entry point ${entryPoint}: ${error.message}`, { entryPoint });
+    });
+    this.#stopTicking = onTick((now) => {
+      for (const connection of this.#connections) connection.tick(now);
+    });
+  }
+
+  /** Connections that are open now. */
+  get size(): number {
+    return this.#connections.size + this.#handshaking.size;
+  }
+
+  /** Accepts on a listening socket that the primary holds. */
+  listen(handle: unknown, done: () => void): void {
+    this.#server.listen(handle as net.ListenOptions, BACKLOG, done);
+  }
+
+  /** The entry point's settings may have changed with the snapshot. */
+  refresh(): void {
+    const { config } = this.#host.runtime(this.entryPoint);
+    this.#service.limits = limitsOf(config.maxHeaderBytes);
+    this.#service.timeouts = config.timeouts;
+    this.#service.sanitizePath = config.sanitizePath;
+  }
+
+  /** From now on every response says `Connection: close`. */
+  stopKeepingAlive(): void {
+    this.#service.draining = true;
+  }
+
+  /** Accepts no more, and lets go of what is idle. */
+  drain(): void {
+    this.#service.draining = true;
+    this.#server.close();
+    for (const connection of this.#connections) connection.drain();
+    for (const socket of this.#handshaking) socket.destroy();
+  }
+
+  /** Cuts what is left. */
+  destroy(): void {
+    for (const connection of this.#connections) connection.destroy();
+    for (const socket of this.#handshaking) socket.destroy();
+    this.#stopTicking();
+  }
+
+  #accept(socket: Socket): void {
+    this.accepted++;
+    const runtime = this.#host.runtime(this.entryPoint);
+    if (!runtime.peeks) {
+      this.#serve(socket, null);
+      return;
+    }
+    this.#handshaking.add(socket);
+    // The set must not hold a socket that ended in the handshake.
+    socket.once('close', () => this.#handshaking.delete(socket));
+    this.#tls.accept(socket, (failure, tlsSocket, info) => {
+      this.#handshaking.delete(socket);
+      if (tlsSocket === null || info === null) {
+        if (failure !== null) {
+          this.#host.log('debug', `TLS handshake failed: ${failure.reason}`, {
+            entryPoint: this.entryPoint,
+            ...failure,
+          });
+        }
+        return;
+      }
+      this.#serve(tlsSocket, info);
+    });
+  }
+
+  #serve(socket: Socket, tls: PeerTls | null): void {
+    const address = plainAddress(socket.remoteAddress);
+    if (address === null) {
+      // Gone before it was looked at.
+      socket.destroy();
+      return;
+    }
+    const runtime = this.#host.runtime(this.entryPoint);
+    const peer = new SocketPeer(socket, address, tls, runtime.trusts(address));
+    const connection = new ServerConnection(socket, peer, this.#service, this.#closed);
+    this.#connections.add(connection);
+  }
+
+  readonly #closed = (connection: ServerConnection): void => {
+    this.#connections.delete(connection);
+  };
+}
+
+class SocketPeer implements Peer {
+  readonly address: string;
+  readonly tls: PeerTls | null;
+  readonly trusted: boolean;
+  readonly port: number;
+  readonly #socket: Socket;
+  forwardedLines: string | null = null;
+
+  constructor(socket: Socket, address: string, tls: PeerTls | null, trusted: boolean) {
+    this.#socket = socket;
+    this.address = address;
+    this.tls = tls;
+    this.trusted = trusted;
+    this.port = socket.remotePort ?? 0;
+  }
+
+  // Asked for by few: a system call each.
+  get localAddress(): string {
+    return plainAddress(this.#socket.localAddress) ?? '';
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+}
+
+/** `::ffff:192.0.2.1` is how a dual-stack listener writes 192.0.2.1. */
+function plainAddress(address: string | undefined): string | null {
+  if (address === undefined) return null;
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+function limitsOf(maxHeadBytes: number): Http1Service['limits'] {
+  return { maxHeadBytes, maxLineBytes: Math.min(maxHeadBytes, DEFAULT_MAX_LINE_BYTES), maxFields: DEFAULT_MAX_FIELDS };
+}

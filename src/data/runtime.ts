@@ -1,0 +1,180 @@
+import { ProxyError } from '../core/errors.ts';
+import { normalizeHost } from '../core/host.ts';
+import { hostsOfRule } from '../core/rule/ast.ts';
+import { parseRule } from '../core/rule/parser.ts';
+import type { EntryPointSnapshot, RouterSnapshot, Snapshot } from '../core/snapshot.ts';
+import type { TlsBinding } from '../core/tls/host-options.ts';
+import { compileTrust } from './entry-trust.ts';
+import type { Exchange, Handler } from './exchange.ts';
+import { forwardTo } from './forward.ts';
+import { MiddlewareCache } from './middleware/cache.ts';
+import { compilePipeline } from './middleware/pipeline.ts';
+import type { MiddlewareContext } from './middleware/types.ts';
+import type { RouteRequest } from './router/request.ts';
+import { compileRouter, type RouteDefinition, type RouteTable } from './router/table.ts';
+import { Services } from './services.ts';
+import { compileTls, type EntryPointTls, type TlsRuntime } from './tls/certificate-store.ts';
+
+/** One router, compiled: middlewares, then the service. */
+interface Route {
+  readonly name: string;
+  readonly handle: Handler;
+}
+
+type Log = MiddlewareContext['log'];
+
+/** One entry point under one snapshot. */
+export class EntryPointRuntime {
+  readonly config: EntryPointSnapshot;
+  readonly tls: EntryPointTls;
+  readonly trusts: (address: string) => boolean;
+  /** Whether connections are looked at for TLS: always, but where only plaintext routers are. */
+  readonly peeks: boolean;
+  readonly #plain: RouteTable<Route>;
+  readonly #secure: RouteTable<Route>;
+  readonly #view = new RouteView();
+
+  constructor(config: EntryPointSnapshot, tls: EntryPointTls, plain: RouteTable<Route>, secure: RouteTable<Route>) {
+    this.config = config;
+    this.tls = tls;
+    this.trusts = compileTrust(config.forwardedHeaders);
+    this.#plain = plain;
+    this.#secure = secure;
+    this.peeks = secure.size > 0 || plain.size === 0;
+  }
+
+  /** Finds the router of an exchange and lets it answer. */
+  dispatch(exchange: Exchange): void {
+    const host = normalizeHost(exchange.authority);
+    exchange.host = host;
+    const { tls } = exchange.peer;
+    if (tls !== null && this.tls.isMisdirected(host, tls)) {
+      exchange.fail(new ProxyError('CLIENT_MISDIRECTED', `${host} has other TLS options than the connection`));
+      return;
+    }
+    const view = this.#view;
+    view.exchange = exchange;
+    const route = (tls === null ? this.#plain : this.#secure).lookup(view);
+    if (route === null) {
+      exchange.fail(new ProxyError('PROXY_NO_ROUTE'));
+      return;
+    }
+    exchange.routerName = route.name;
+    route.handle(exchange);
+  }
+}
+
+/** An exchange as rules see it. One for each entry point: lookups are synchronous, so it need not be made anew. */
+class RouteView implements RouteRequest {
+  exchange!: Exchange;
+
+  get host(): string {
+    return this.exchange.host;
+  }
+  get method(): string {
+    return this.exchange.method;
+  }
+  get path(): string {
+    return this.exchange.matchPath;
+  }
+  get query(): string {
+    return this.exchange.query;
+  }
+  get clientIp(): string {
+    return this.exchange.peer.address;
+  }
+  header(name: string): string | undefined {
+    return this.exchange.headers.get(name);
+  }
+  headerValues(name: string): readonly string[] {
+    return this.exchange.headers.getAll(name);
+  }
+}
+
+/** What a worker compiled from a snapshot. Parts that did not change are taken over from the previous one. */
+export class Runtime {
+  readonly snapshot: Snapshot;
+  readonly tls: TlsRuntime;
+  readonly services: Services;
+  readonly middlewares: MiddlewareCache;
+  /** What could not be compiled, one line each; the routers concerned refuse their requests. */
+  readonly problems: readonly string[];
+  readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
+
+  constructor(snapshot: Snapshot, previous: Runtime | null, log: Log) {
+    const problems: string[] = [];
+    this.snapshot = snapshot;
+    this.services = new Services(snapshot, previous?.services ?? null);
+    this.middlewares = new MiddlewareCache(previous?.middlewares);
+    const plain = new Map<string, RouteDefinition<Route>[]>();
+    const secure = new Map<string, RouteDefinition<Route>[]>();
+    const bindings: Record<string, TlsBinding[]> = {};
+    for (const name of Object.keys(snapshot.entryPoints)) {
+      plain.set(name, []);
+      secure.set(name, []);
+      bindings[name] = [];
+    }
+    for (const router of Object.values(snapshot.http.routers)) {
+      if (router.status === 'disabled') continue;
+      const rule = parseRule(router.rule, 'http');
+      if (!rule.ok) {
+        problems.push(`router ${router.name}: the rule does not parse`);
+        continue;
+      }
+      for (const entryPoint of router.entryPoints) {
+        const list = (router.tls === undefined ? plain : secure).get(entryPoint);
+        if (list === undefined) continue;
+        const route: Route = { name: router.name, handle: this.#pipeline(router, log, problems) };
+        list.push({ name: router.name, rule: rule.ast, priority: router.priority, target: route });
+        if (router.tls !== undefined) {
+          for (const host of hostsOfRule(rule.ast)) bindings[entryPoint]!.push({ host, options: router.tls.options });
+        }
+      }
+    }
+    this.middlewares.seal();
+    this.tls = compileTls(snapshot.tls, bindings, previous?.tls);
+    for (const conflict of this.tls.problems) {
+      problems.push(
+        `entry point ${conflict.entryPoint}: ${conflict.host} is wanted with several TLS options; the default ones apply`,
+      );
+    }
+    this.#entryPoints = new Map(
+      Object.values(snapshot.entryPoints).map((config) => [
+        config.name,
+        new EntryPointRuntime(
+          config,
+          this.tls.entryPoint(config.name),
+          compileRouter(plain.get(config.name)!),
+          compileRouter(secure.get(config.name)!),
+        ),
+      ]),
+    );
+    this.problems = problems;
+  }
+
+  entryPoint(name: string): EntryPointRuntime | undefined {
+    return this.#entryPoints.get(name);
+  }
+
+  #pipeline(router: RouterSnapshot, log: Log, problems: string[]): Handler {
+    if (router.refuse !== undefined) return refuse(router.refuse);
+    try {
+      const target = this.services.target(router.service);
+      return compilePipeline(
+        router.middlewares,
+        this.snapshot.http.middlewares,
+        { log, cache: this.middlewares },
+        forwardTo(target),
+      );
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      problems.push(`router ${router.name}: ${reason}`);
+      return refuse(reason);
+    }
+  }
+}
+
+/** Answers 500: what the router asks for cannot be done, and to leave it out would be unsafe. */
+function refuse(reason: string): Handler {
+  return (exchange) => exchange.fail(new ProxyError('PROXY_ROUTER_UNSAFE', reason));
+}

@@ -1,0 +1,402 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { ProxyError } from '../../core/errors.ts';
+import { takeKept } from '../chunk-memory.ts';
+import { takeConnectionField } from '../headers/connection-field.ts';
+import type { HeaderList } from '../headers/header-list.ts';
+import { ChunkedDecoder } from '../http1/chunked.ts';
+import { HeadBuffer } from '../http1/head-buffer.ts';
+import { MAX_INFORMATIONAL, RESPONSE_LIMITS } from '../http1/limits.ts';
+import { ResponseParser, type UpstreamHead } from '../http1/response-head.ts';
+import { latin1 } from '../latin1.ts';
+
+/** Who gets what an upstream says. Each call is made at most as often as the protocol allows; `onFail` ends everything. */
+export interface UpstreamReceiver {
+  /** 1xx but 101. */
+  onInform(head: UpstreamHead): void;
+  onHead(head: UpstreamHead): void;
+  /** 101: the socket is the receiver's from now on. `rest` are the bytes behind the head. */
+  onUpgrade(head: UpstreamHead, socket: Socket, rest: Buffer | null): void;
+  /** Valid until the call returns, see chunk-memory.ts. */
+  onBody(chunk: Buffer): void;
+  /** Nothing more comes for now. */
+  onPause(): void;
+  onEnd(trailers: HeaderList | null): void;
+  onDrain(): void;
+  /** @param silent whether no byte of a response had come */
+  onFail(error: ProxyError, silent: boolean): void;
+}
+
+/** What a connection tells the pool it belongs to. */
+export interface ConnectionOwner {
+  /** The response is complete and the connection can serve another request. */
+  released(connection: UpstreamConnection): void;
+  closed(connection: UpstreamConnection): void;
+}
+
+type State = 'idle' | 'head' | 'body' | 'closed' | 'given-away';
+
+const parser = new ResponseParser();
+
+/** First read buffer of a connection, and the one for large bodies. */
+const SMALL_READ = 16_384;
+const LARGE_READ = 65_536;
+const MAX_SPARE = 64;
+/** Large buffers between two responses: a connection that is not reading a large body holds a small one. */
+const spare: Buffer[] = [];
+
+/** The read buffer of one connection, for `onread`: reused for every read while nobody downstream keeps it. */
+export class ReadBuffer {
+  #current: Buffer = Buffer.allocUnsafeSlow(SMALL_READ);
+  #large = false;
+
+  readonly next = (): Buffer => this.#current;
+
+  /**
+   * After a read of `n` bytes was delivered.
+   * @param kept somebody still needs the bytes
+   * @param idle the response is complete: back to a small buffer
+   */
+  settle(n: number, kept: boolean, idle: boolean): void {
+    if (idle && this.#large) {
+      if (!kept && spare.length < MAX_SPARE) spare.push(this.#current);
+      this.#large = false;
+      this.#current = Buffer.allocUnsafeSlow(SMALL_READ);
+    } else if (kept) {
+      this.#current = this.#large ? takeLarge() : Buffer.allocUnsafeSlow(SMALL_READ);
+    } else if (!this.#large && n === SMALL_READ) {
+      this.#large = true;
+      this.#current = takeLarge();
+    }
+  }
+}
+
+function takeLarge(): Buffer {
+  return spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_READ);
+}
+
+/** One HTTP/1.1 connection to an upstream: one request at a time. */
+export class UpstreamConnection {
+  readonly socket: Socket | TLSSocket;
+  /** How many requests it has carried. */
+  uses = 0;
+  /** On the coarse clock, for the pool: since when it is idle, and when a response must have begun (0 = no limit). */
+  idleSince = 0;
+  deadline = 0;
+
+  readonly #owner: ConnectionOwner;
+  readonly #buffer: ReadBuffer | null;
+  #state: State = 'idle';
+  #receiver: UpstreamReceiver | null = null;
+  #method = '';
+  #upgrade = false;
+  #head: HeadBuffer | null = null;
+  #kind: UpstreamHead['body'] = 'none';
+  #left = 0;
+  #chunked: ChunkedDecoder | null = null;
+  #reusable = true;
+  #silent = true;
+  #informed = 0;
+  /** Whether the request is written completely. */
+  #sent = true;
+  #chunkedRequest = false;
+  #held = '';
+
+  /** @param buffer set where the socket was made with `onread`; reads then come by {@link read} */
+  constructor(socket: Socket | TLSSocket, owner: ConnectionOwner, buffer: ReadBuffer | null) {
+    this.socket = socket;
+    this.#owner = owner;
+    this.#buffer = buffer;
+    if (buffer === null) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', (error: Error) => this.#close(new ProxyError('UPSTREAM_CLOSED', error.message, error)));
+    socket.on('close', () => this.#close(new ProxyError('UPSTREAM_CLOSED')));
+    socket.on('drain', () => this.#receiver?.onDrain());
+  }
+
+  get usable(): boolean {
+    return this.#state === 'idle' && !this.socket.destroyed;
+  }
+
+  get busy(): boolean {
+    return this.#receiver !== null;
+  }
+
+  /** The callback of `onread`. */
+  read(n: number, buf: Buffer): boolean {
+    this.#onBytes(buf, n);
+    this.#buffer!.settle(n, takeKept(), this.#state === 'idle');
+    return true;
+  }
+
+  /**
+   * Sends a request's head. The head is held until the first body bytes, {@link endBody} or {@link flush}, so that a small
+   * request is one write.
+   */
+  request(
+    receiver: UpstreamReceiver,
+    method: string,
+    head: string,
+    body: 'none' | 'length' | 'chunked',
+    upgrade: boolean,
+  ): void {
+    this.#receiver = receiver;
+    this.#state = 'head';
+    this.#method = method;
+    this.#upgrade = upgrade;
+    this.#head = null;
+    this.#chunked = null;
+    this.#reusable = true;
+    this.#silent = true;
+    this.#informed = 0;
+    this.#chunkedRequest = body === 'chunked';
+    this.#sent = body === 'none';
+    this.uses++;
+    if (body === 'none') this.socket.write(head, 'latin1');
+    else this.#held = head;
+  }
+
+  /** @returns false when the upstream does not take it as fast as it comes */
+  writeBody(chunk: Buffer): boolean {
+    const socket = this.socket;
+    let before = this.#held;
+    this.#held = '';
+    if (this.#chunkedRequest) {
+      before += `${chunk.length.toString(16)}\r\n`;
+      this.#held = '\r\n';
+    }
+    if (before === '') return socket.write(chunk);
+    if (before.length + chunk.length <= SMALL_READ) {
+      return socket.write(before + latin1(chunk, 0, chunk.length), 'latin1');
+    }
+    socket.cork();
+    socket.write(before, 'latin1');
+    const more = socket.write(chunk);
+    socket.uncork();
+    return more;
+  }
+
+  endBody(trailers: string): void {
+    this.#sent = true;
+    if (this.#chunkedRequest) this.#held += `0\r\n${trailers}\r\n`;
+    this.flush();
+  }
+
+  /** Writes what is held. */
+  flush(): void {
+    if (this.#held === '') return;
+    const held = this.#held;
+    this.#held = '';
+    this.socket.write(held, 'latin1');
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Breaks the connection: the exchange was cancelled. Nothing is reported. */
+  destroy(): void {
+    this.#receiver = null;
+    this.#state = 'closed';
+    this.socket.destroy();
+  }
+
+  /** The response did not begin, or go on, in time. */
+  expire(error: ProxyError): void {
+    this.#close(error);
+  }
+
+  #onBytes(buf: Buffer, n: number): void {
+    if (this.#state === 'idle' || this.#receiver === null) {
+      // An answer to nothing: whoever came next would get it (CVE-2026-48931). There is no good use of this socket.
+      this.#state = 'closed';
+      this.socket.destroy();
+      return;
+    }
+    this.#silent = false;
+    let pos = 0;
+    if (this.#state === 'head') {
+      pos = this.#readHead(buf, n);
+      if (pos < 0) return;
+    }
+    if (this.#state === 'body') this.#readBody(buf, pos, n);
+    this.#receiver?.onPause();
+  }
+
+  /** Returns where the body starts, or -1 when there is nothing left to read in `buf`. */
+  #readHead(chunk: Buffer, n: number): number {
+    let buf = chunk;
+    let from = 0;
+    let to = n;
+    for (;;) {
+      if (this.#head !== null) {
+        const held = this.#head.length;
+        const progress = this.#head.push(buf.subarray(from, to), RESPONSE_LIMITS.maxHeadBytes);
+        if (progress === 'incomplete') return -1;
+        if (progress !== 'complete') {
+          return this.#bad(progress === 'bare-lf' ? 'a bare LF in the head' : 'the head is too large');
+        }
+        // Continue in the collected bytes; what follows the head is in there too.
+        buf = this.#head.bytes;
+        to = this.#head.length;
+        from = 0;
+        this.#head = null;
+        const end = this.#parse(buf, from, to);
+        if (end === -2) return this.#bad(parser.problem === '' ? 'the head cannot be read' : parser.problem);
+        if (end < 0) return -1;
+        if (this.#state === 'head') {
+          // It was informational: the rest of this read is behind it.
+          buf = Buffer.from(buf.subarray(end, to));
+          from = 0;
+          to = buf.length;
+          if (to === 0) return -1;
+          continue;
+        }
+        // Positions count in the chunk that came: the held bytes are gone.
+        return end - held;
+      }
+      const end = this.#parse(buf, from, to);
+      if (end === -1) return -1;
+      if (end === -2) {
+        if (parser.problem !== '') return this.#bad(parser.problem);
+        this.#head = new HeadBuffer();
+        continue;
+      }
+      if (this.#state === 'head') {
+        from = end;
+        if (from >= to) return -1;
+        continue;
+      }
+      if (buf !== chunk) {
+        if (this.#state === 'body') this.#readBody(buf, end, to);
+        this.#receiver?.onPause();
+        return -1;
+      }
+      return end;
+    }
+  }
+
+  /** Parses one head and tells the receiver. Returns its end, -1 when the connection is no longer ours, -2 when incomplete or bad. */
+  #parse(buf: Buffer, from: number, to: number): number {
+    parser.problem = '';
+    const state = parser.parse(buf, from, to, RESPONSE_LIMITS, this.#method);
+    if (state !== 'done') return -2;
+    const head = parser.head!;
+    const end = parser.end;
+    const receiver = this.#receiver!;
+    if (head.status === 101) {
+      if (!this.#upgrade) return this.#bad('101 (Switching Protocols) that nobody asked for');
+      this.#giveAway(receiver, head, end < to ? Buffer.from(buf.subarray(end, to)) : null);
+      return -1;
+    }
+    if (head.status < 200) {
+      if (++this.#informed > MAX_INFORMATIONAL) return this.#bad('too many informational responses');
+      receiver.onInform(head);
+      return this.#receiver === receiver ? end : -1;
+    }
+    this.deadline = 0;
+    this.#kind = head.body;
+    this.#left = head.length;
+    this.#state = 'body';
+    if (head.hasConnection) {
+      const connection = takeConnectionField(head.headers);
+      this.#reusable = head.minor === 1 ? !connection.close : connection.keepAlive;
+    } else {
+      this.#reusable = head.minor === 1;
+    }
+    if (head.body === 'close') this.#reusable = false;
+    if (head.body === 'chunked') this.#chunked = new ChunkedDecoder();
+    receiver.onHead(head);
+    if (this.#receiver !== receiver) return -1;
+    if (head.body === 'none') this.#complete(null, to - end);
+    return end;
+  }
+
+  #readBody(buf: Buffer, from: number, to: number): void {
+    switch (this.#kind) {
+      case 'length': {
+        const available = to - from;
+        if (available === 0) return;
+        const take = Math.min(available, this.#left);
+        this.#left -= take;
+        this.#receiver!.onBody(buf.subarray(from, from + take));
+        if (this.#left === 0 && this.#receiver !== null) this.#complete(null, available - take);
+        return;
+      }
+      case 'chunked': {
+        const decoder = this.#chunked!;
+        const end = decoder.feed(buf, from, to, this);
+        if (this.#receiver === null) return;
+        if (decoder.failed) this.#bad(decoder.problem);
+        else if (decoder.done) this.#complete(decoder.trailers, to - end);
+        return;
+      }
+      case 'close':
+        if (to > from) this.#receiver!.onBody(buf.subarray(from, to));
+        return;
+    }
+  }
+
+  /** A piece of a chunked body. */
+  onChunk(payload: Buffer): void {
+    this.#receiver?.onBody(payload);
+  }
+
+  #complete(trailers: HeaderList | null, extra: number): void {
+    const receiver = this.#receiver!;
+    this.#receiver = null;
+    this.deadline = 0;
+    if (this.#reusable && this.#sent && extra === 0 && !this.socket.destroyed) {
+      this.#state = 'idle';
+      this.#owner.released(this);
+    } else {
+      this.#state = 'closed';
+      this.socket.destroy();
+    }
+    receiver.onEnd(trailers);
+  }
+
+  #giveAway(receiver: UpstreamReceiver, head: UpstreamHead, rest: Buffer | null): void {
+    this.#receiver = null;
+    this.#state = 'given-away';
+    this.deadline = 0;
+    this.#owner.closed(this);
+    receiver.onUpgrade(head, this.socket, rest);
+  }
+
+  #bad(problem: string): -1 {
+    this.#close(new ProxyError('UPSTREAM_BAD_RESPONSE', problem));
+    return -1;
+  }
+
+  #onEnd(): void {
+    if (this.#state === 'given-away') return;
+    if (this.#state === 'body' && this.#kind === 'close' && this.#receiver !== null) {
+      this.#complete(null, 0);
+      return;
+    }
+    this.#close(new ProxyError(this.#state === 'body' ? 'UPSTREAM_TRUNCATED' : 'UPSTREAM_CLOSED'));
+  }
+
+  #close(error: ProxyError): void {
+    if (this.#state === 'given-away') return;
+    const receiver = this.#receiver;
+    const wasBody = this.#state === 'body';
+    this.#receiver = null;
+    this.#state = 'closed';
+    if (!this.socket.destroyed) this.socket.destroy();
+    this.#owner.closed(this);
+    if (receiver !== null) {
+      receiver.onFail(
+        wasBody && error.code === 'UPSTREAM_CLOSED'
+          ? new ProxyError('UPSTREAM_TRUNCATED', error.message, error)
+          : error,
+        this.#silent,
+      );
+    }
+  }
+}

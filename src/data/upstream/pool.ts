@@ -1,0 +1,226 @@
+import net from 'node:net';
+import tls from 'node:tls';
+import { ProxyError } from '../../core/errors.ts';
+import { clock } from '../clock.ts';
+import { type ConnectionOwner, ReadBuffer, UpstreamConnection } from './connection.ts';
+
+/** Where a pool connects, and how. */
+export interface PoolTarget {
+  /** Identifies the target by content: pools with the same key are taken over at a reload. */
+  readonly key: string;
+  /** For messages and the access log: `host:port`, or the socket's path. */
+  readonly address: string;
+  readonly connect: { readonly host: string; readonly port: number } | { readonly path: string };
+  readonly tls: PoolTls | null;
+  readonly maxIdle: number;
+  readonly maxConnections: number;
+  /** Milliseconds, 0 = no limit. */
+  readonly dialTimeoutMs: number;
+  readonly responseHeaderTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+export interface PoolTls {
+  readonly context: tls.SecureContext;
+  /** Sent as SNI and compared with the certificate; null: the host of the URL. */
+  readonly serverName: string | null;
+  readonly verify: boolean;
+  /** A URI that must stand in the certificate's SAN instead of the name. */
+  readonly peerCertUri: string | null;
+}
+
+export interface Waiter {
+  onConnected(connection: UpstreamConnection): void;
+  onConnectFailed(error: ProxyError): void;
+}
+
+/** Bounded connections to one upstream address, kept open between requests. */
+export class UpstreamPool implements ConnectionOwner {
+  readonly target: PoolTarget;
+  readonly #idle: UpstreamConnection[] = [];
+  readonly #all = new Set<UpstreamConnection>();
+  #connecting = 0;
+  #closing = false;
+  #session: Buffer | null = null;
+
+  constructor(target: PoolTarget) {
+    this.target = target;
+  }
+
+  /** Open connections and those being made. */
+  get size(): number {
+    return this.#all.size + this.#connecting;
+  }
+
+  /** An idle connection, the one used last first: the others grow old and are closed. */
+  takeIdle(): UpstreamConnection | null {
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) return null;
+      if (connection.usable) return connection;
+    }
+  }
+
+  /** Marks the beginning of a request on a connection: the response must begin in time. */
+  arm(connection: UpstreamConnection): void {
+    const limit = this.target.responseHeaderTimeoutMs;
+    if (limit > 0) connection.deadline = clock.now + limit;
+  }
+
+  /**
+   * Makes a connection. Returns a function that gives up.
+   * @param raw its socket may be given away after an upgrade: it delivers `data` events and can be half closed
+   */
+  connect(waiter: Waiter, raw: boolean): () => void {
+    const { target } = this;
+    if (this.size >= target.maxConnections) {
+      waiter.onConnectFailed(
+        new ProxyError('PROXY_OVERLOADED', `${target.maxConnections} connections to ${target.address}`),
+      );
+      return () => {};
+    }
+    this.#connecting++;
+    let pending = true;
+    const plain = target.tls === null;
+    const buffer = plain && !raw ? new ReadBuffer() : null;
+    let connection: UpstreamConnection | null = null;
+    const socket = plain
+      ? net.connect({
+          ...target.connect,
+          noDelay: true,
+          allowHalfOpen: raw,
+          ...(buffer === null
+            ? {}
+            : {
+                onread: {
+                  buffer: buffer.next,
+                  callback: (n: number, buf: Uint8Array): boolean => connection?.read(n, buf as Buffer) ?? true,
+                },
+              }),
+        })
+      : this.#connectTls(target.tls!);
+    const timer =
+      target.dialTimeoutMs > 0
+        ? setTimeout(
+            () =>
+              fail(
+                new ProxyError(
+                  'UPSTREAM_CONNECT_TIMEOUT',
+                  `no connection to ${target.address} within ${target.dialTimeoutMs} ms`,
+                ),
+              ),
+            target.dialTimeoutMs,
+          )
+        : null;
+    const settle = (): boolean => {
+      if (!pending) return false;
+      pending = false;
+      this.#connecting--;
+      if (timer !== null) clearTimeout(timer);
+      socket.removeListener('error', onError);
+      socket.removeListener('close', onClose);
+      socket.removeListener(plain ? 'connect' : 'secureConnect', onConnect);
+      return true;
+    };
+    const fail = (error: ProxyError): void => {
+      if (!settle()) return;
+      // A late error of a socket that nobody waits for.
+      socket.on('error', () => {});
+      socket.destroy();
+      waiter.onConnectFailed(error);
+    };
+    const onError = (error: NodeJS.ErrnoException): void => fail(connectError(error, target.address, plain));
+    const onClose = (): void => fail(new ProxyError('UPSTREAM_REFUSED', `${target.address} closed the connection`));
+    const onConnect = (): void => {
+      if (!settle()) return;
+      connection = new UpstreamConnection(socket, this, buffer);
+      this.#all.add(connection);
+      waiter.onConnected(connection);
+    };
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    socket.on(plain ? 'connect' : 'secureConnect', onConnect);
+    return () => {
+      if (!settle()) return;
+      socket.on('error', () => {});
+      socket.destroy();
+    };
+  }
+
+  #connectTls(options: PoolTls): tls.TLSSocket {
+    const { connect } = this.target;
+    const host = 'host' in connect ? connect.host : 'localhost';
+    const name = options.serverName ?? host;
+    const socket = tls.connect({
+      ...connect,
+      secureContext: options.context,
+      servername: net.isIP(name) === 0 ? name : '',
+      rejectUnauthorized: options.verify,
+      ALPNProtocols: ['http/1.1'],
+      ...(this.#session === null ? {} : { session: this.#session }),
+      checkServerIdentity: (_host, certificate) => {
+        if (options.peerCertUri === null) return tls.checkServerIdentity(name, certificate);
+        const uris = (certificate.subjectaltname ?? '').split(', ').filter((entry) => entry.startsWith('URI:'));
+        return uris.includes(`URI:${options.peerCertUri}`)
+          ? undefined
+          : new Error(`the certificate does not carry the URI ${options.peerCertUri}`);
+      },
+    });
+    socket.setNoDelay(true);
+    socket.on('session', (session) => {
+      this.#session = session;
+    });
+    return socket;
+  }
+
+  released(connection: UpstreamConnection): void {
+    if (this.#closing || this.#idle.length >= this.target.maxIdle) {
+      connection.destroy();
+      return;
+    }
+    connection.idleSince = clock.now;
+    this.#idle.push(connection);
+  }
+
+  closed(connection: UpstreamConnection): void {
+    if (!this.#all.delete(connection)) return;
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  /** Called each time the coarse clock advances: idle connections grow old, responses come too late. */
+  tick(now: number): void {
+    const { idleTimeoutMs, responseHeaderTimeoutMs, address } = this.target;
+    if (idleTimeoutMs > 0) {
+      let old = 0;
+      while (old < this.#idle.length && now - this.#idle[old]!.idleSince > idleTimeoutMs) old++;
+      for (const connection of this.#idle.splice(0, old)) connection.destroy();
+    }
+    if (responseHeaderTimeoutMs === 0) return;
+    for (const connection of this.#all) {
+      if (connection.deadline !== 0 && now >= connection.deadline) {
+        connection.expire(
+          new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${address} did not answer within ${responseHeaderTimeoutMs} ms`),
+        );
+      }
+    }
+  }
+
+  /** No new use: idle connections are closed, those at work finish. */
+  close(): void {
+    this.#closing = true;
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+}
+
+const DNS_CODES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_NONAME', 'EAI_FAIL']);
+
+function connectError(error: NodeJS.ErrnoException, address: string, plain: boolean): ProxyError {
+  const code = error.code ?? '';
+  if (DNS_CODES.has(code)) return new ProxyError('UPSTREAM_DNS', `${address}: ${error.message}`, error);
+  if (code === 'ETIMEDOUT') return new ProxyError('UPSTREAM_CONNECT_TIMEOUT', `${address}: ${error.message}`, error);
+  if (!plain && !code.startsWith('ECONN') && !code.startsWith('EHOST') && !code.startsWith('ENET')) {
+    return new ProxyError('UPSTREAM_TLS', `${address}: ${error.message}`, error);
+  }
+  return new ProxyError('UPSTREAM_REFUSED', `${address}: ${error.message}`, error);
+}

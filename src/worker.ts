@@ -1,0 +1,175 @@
+import cluster from 'node:cluster';
+import type { ErrorCode } from './core/errors.ts';
+import type { FromWorker, ToWorker, WorkerSettings } from './core/messages.ts';
+import type { Snapshot } from './core/snapshot.ts';
+import { type AccessLog, openAccessLog } from './data/access-log.ts';
+import { onTick } from './data/clock.ts';
+import { Listener, type ListenerHost } from './data/listener.ts';
+import { Runtime } from './data/runtime.ts';
+import { createLogger, type Logger } from './logger.ts';
+
+/**
+ * A worker: the data plane. It does what the primary says, in this order:
+ *
+ *   configure ─► snapshot (compile, swap, acknowledge) ─► listen … ─► snapshot … ─► drain ─► exit
+ */
+class Worker implements ListenerHost {
+  #runtime: Runtime | null = null;
+  #log: Logger = createLogger({ level: 'ERROR', format: 'common' });
+  #accessLog: AccessLog | null = null;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #errors: Partial<Record<ErrorCode, number>> = {};
+  #requests = 0;
+  #draining = false;
+  #drainTimer: NodeJS.Timeout | null = null;
+
+  receive(message: ToWorker, handle: unknown): void {
+    switch (message.type) {
+      case 'configure':
+        this.#configure(message.settings);
+        break;
+      case 'snapshot':
+        this.#apply(message.snapshot);
+        break;
+      case 'listen':
+        this.#listen(message.entryPoint, handle);
+        break;
+      case 'drain':
+        this.#drain(message.acceptMs, message.graceMs);
+        break;
+      case 'reopen':
+        this.#accessLog?.reopen();
+        this.#log.reopen();
+        break;
+    }
+  }
+
+  runtime(entryPoint: string): ReturnType<ListenerHost['runtime']> {
+    const runtime = this.#runtime?.entryPoint(entryPoint);
+    if (runtime === undefined) throw new Error(`the snapshot has no entry point ${entryPoint}`);
+    return runtime;
+  }
+
+  readonly finished: ListenerHost['finished'] = (exchange) => {
+    this.#requests++;
+    const { error } = exchange;
+    if (error !== null) this.#errors[error.code] = (this.#errors[error.code] ?? 0) + 1;
+    this.#accessLog?.exchange(exchange);
+  };
+
+  readonly refused: ListenerHost['refused'] = (entryPoint, peer, error, status) => {
+    this.#requests++;
+    this.#errors[error.code] = (this.#errors[error.code] ?? 0) + 1;
+    this.#accessLog?.refused(entryPoint, peer, error, status);
+  };
+
+  readonly log: ListenerHost['log'] = (level, message, fields) => this.#log[level](message, fields);
+
+  #configure(settings: WorkerSettings): void {
+    this.#log = createLogger(settings.log);
+    if (settings.accessLog !== undefined) this.#accessLog = openAccessLog(settings.accessLog, this.log);
+  }
+
+  #apply(snapshot: Snapshot): void {
+    try {
+      const previous = this.#runtime;
+      const runtime = new Runtime(snapshot, previous, this.log);
+      this.#runtime = runtime;
+      for (const listener of this.#listeners.values()) listener.refresh();
+      previous?.services.retire(runtime.services);
+      send({ type: 'applied', version: snapshot.version, problems: runtime.problems });
+    } catch (error) {
+      // The previous runtime goes on serving; the primary says what went wrong.
+      send({
+        type: 'refused',
+        version: snapshot.version,
+        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    }
+  }
+
+  #listen(entryPoint: string, handle: unknown): void {
+    const listener = new Listener(entryPoint, this);
+    this.#listeners.set(entryPoint, listener);
+    listener.listen(handle, () => send({ type: 'listening', entryPoint }));
+  }
+
+  #drain(acceptMs: number, graceMs: number): void {
+    if (this.#draining) {
+      this.#cut();
+      return;
+    }
+    this.#draining = true;
+    for (const listener of this.#listeners.values()) listener.stopKeepingAlive();
+    this.#drainTimer = setTimeout(() => {
+      for (const listener of this.#listeners.values()) listener.drain();
+      const cut = setTimeout(() => this.#cut(), graceMs);
+      const check = setInterval(() => {
+        for (const listener of this.#listeners.values()) if (listener.size > 0) return;
+        clearTimeout(cut);
+        clearInterval(check);
+        this.#exit();
+      }, 20);
+    }, acceptMs);
+  }
+
+  #cut(): void {
+    if (this.#drainTimer !== null) clearTimeout(this.#drainTimer);
+    for (const listener of this.#listeners.values()) listener.destroy();
+    setTimeout(() => this.#exit(), 20);
+  }
+
+  #exit(): void {
+    this.#runtime?.services.closeAll();
+    const done = (): void => {
+      send({ type: 'drained' });
+      // The channel carries the message out before it closes; nothing else keeps the process.
+      if (process.connected) process.disconnect?.();
+      setTimeout(() => process.exit(0), 1_000).unref();
+    };
+    if (this.#accessLog === null) done();
+    else this.#accessLog.close(done);
+  }
+
+  /** Called each time the coarse clock advances. */
+  tick(now: number): void {
+    for (const pool of this.#runtime?.services.pools ?? []) pool.tick(now);
+  }
+
+  /** An exception that nobody caught: what is under way finishes, no new connection comes, the primary makes another worker. */
+  crash(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#log.error(`uncaught exception, this worker drains and is replaced: ${text}`);
+    if (this.#draining) return;
+    setTimeout(() => process.exit(1), 10_000);
+    this.#draining = true;
+    for (const listener of this.#listeners.values()) listener.drain();
+    setInterval(() => {
+      for (const listener of this.#listeners.values()) if (listener.size > 0) return;
+      process.exit(1);
+    }, 20);
+  }
+
+  report(): void {
+    let connections = 0;
+    for (const listener of this.#listeners.values()) connections += listener.size;
+    send({ type: 'report', report: { requests: this.#requests, connections, errors: { ...this.#errors } } });
+  }
+}
+
+function send(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+if (cluster.isPrimary) throw new Error('worker.ts is started by the primary');
+const worker = new Worker();
+process.on('message', (message: ToWorker, handle: unknown) => worker.receive(message, handle));
+// Without its primary a worker has nobody to hand its entry points on to.
+process.on('disconnect', () => process.exit(0));
+process.on('uncaughtException', (error) => worker.crash(error));
+process.on('unhandledRejection', (error) => worker.crash(error));
+// The primary decides when workers stop; a terminal's Ctrl-C reaches the whole group.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+onTick((now) => worker.tick(now));
+setInterval(() => worker.report(), 1_000).unref();
+send({ type: 'ready' });
