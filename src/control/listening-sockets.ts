@@ -1,0 +1,76 @@
+import net from 'node:net';
+import { getSystemErrorName } from 'node:util';
+
+/** A bound socket that nobody accepts on in this process: workers get duplicates of it. */
+export interface ListeningSocket {
+  /** Node's own handle object; `worker.send` takes it. */
+  readonly handle: object;
+  close(): void;
+}
+
+interface Handle {
+  close(): void;
+}
+
+/**
+ * `net._createServerHandle` binds without accepting. The primary must hold the socket itself so that a worker's death closes
+ * nothing, and no documented call makes such a handle: `listen` would accept connections here, and the cluster module closes
+ * a shared socket with its last worker.
+ */
+type CreateServerHandle = (
+  address: string,
+  port: number,
+  addressType: 4 | 6,
+  fd?: number,
+  flags?: number,
+) => Handle | number;
+const createServerHandle = (net as unknown as { readonly _createServerHandle: CreateServerHandle })._createServerHandle;
+
+/** Why an address cannot be listened on, for people. */
+export class BindError extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * Binds a TCP address.
+ * @param host an IP address; `::` is every address of both families where the system has IPv6
+ * @throws BindError with what to do
+ */
+export function bindSocket(entryPoint: string, host: string, port: number): ListeningSocket {
+  let made = createServerHandle(host, port, net.isIPv6(host) ? 6 : 4);
+  if (
+    typeof made === 'number' &&
+    host === '::' &&
+    ['EAFNOSUPPORT', 'EINVAL', 'EADDRNOTAVAIL'].includes(getSystemErrorName(made))
+  ) {
+    made = createServerHandle('0.0.0.0', port, 4);
+  }
+  if (typeof made === 'number') {
+    const code = getSystemErrorName(made);
+    throw new BindError(
+      code,
+      `entry point ${entryPoint} cannot listen on ${host === '::' ? '' : host}:${port}: ${advice(code, port)}`,
+    );
+  }
+  const handle = made;
+  return { handle, close: () => handle.close() };
+}
+
+function advice(code: string, port: number): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `another process listens there (see: ss -ltnp 'sport = :${port}')`;
+    case 'EACCES':
+    case 'EPERM':
+      return `ports below 1024 need the capability CAP_NET_BIND_SERVICE, or root`;
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address';
+    default:
+      return code;
+  }
+}

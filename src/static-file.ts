@@ -1,0 +1,80 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { decodeStatic } from './core/config/load-static.ts';
+import type { Path } from './core/config/paths.ts';
+import type { StaticConfig } from './core/config/static.ts';
+import type { Diagnostic, Position } from './core/diagnostic.ts';
+
+/** The static configuration, from wherever it came. */
+export interface LoadedStatic {
+  /** Absent: flags and environment alone. */
+  readonly file?: string;
+  readonly config: StaticConfig;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Where a path stands in the file. */
+  readonly locate: (path: Path, at?: 'key' | 'value') => Position | undefined;
+}
+
+/** Why there is nothing to start on. */
+export class StaticConfigError extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(message: string, diagnostics: readonly Diagnostic[]) {
+    super(message);
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** Traefik's places, ours first. */
+function defaultPaths(env: NodeJS.ProcessEnv): string[] {
+  const bases = ['/etc/traefik', env.XDG_CONFIG_HOME ?? '', join(homedir(), '.config'), '.'].filter(
+    (base) => base !== '',
+  );
+  return [
+    '/etc/phoenix-proxy/proxy.yml',
+    ...bases.flatMap((base) => ['yml', 'yaml', 'toml'].map((ext) => join(base, `traefik.${ext}`))),
+  ];
+}
+
+/**
+ * Finds and decodes the static configuration.
+ * @param flags the command line behind the verb; `--config` and `--configFile` (any case) name the file
+ * @throws StaticConfigError where the file cannot be read or has errors
+ */
+export function loadStatic(flags: readonly string[], env: NodeJS.ProcessEnv): LoadedStatic {
+  const named = configFlag(flags) ?? env.TRAEFIK_CONFIGFILE ?? env.TRAEFIK_CONFIG;
+  const file = named ?? defaultPaths(env).find((path) => existsSync(path));
+  let text: string | undefined;
+  if (file !== undefined) {
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      throw new StaticConfigError(
+        `the configuration file ${resolve(file)} cannot be read: ${(error as Error).message}`,
+        [],
+      );
+    }
+  }
+  const decoded = decodeStatic({ ...(file === undefined ? {} : { file: { name: file, text: text! } }), flags, env });
+  if (decoded.config === null || decoded.diagnostics.some((d) => d.severity === 'error')) {
+    throw new StaticConfigError('the static configuration has errors: nothing was started', decoded.diagnostics);
+  }
+  return {
+    ...(file === undefined ? {} : { file }),
+    config: decoded.config,
+    diagnostics: decoded.diagnostics,
+    locate: (path, at) => {
+      const place = decoded.positions(path, at);
+      return place === undefined || file === undefined ? undefined : { file, ...place };
+    },
+  };
+}
+
+function configFlag(flags: readonly string[]): string | undefined {
+  for (const [i, flag] of flags.entries()) {
+    const match = /^--?config(?:file)?(?:=(.*))?$/is.exec(flag);
+    if (match !== null) return match[1] ?? flags[i + 1];
+  }
+  return undefined;
+}
