@@ -1,0 +1,156 @@
+/**
+ * `npm run bench`: this proxy and its peers under the same load, in one run. What is compared is the CPU time a
+ * request costs the proxy, and the ratio of that to a plain TCP splice. See bench/options.ts for the options.
+ */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { certificateMissing, makeCertificate } from './certificate.ts';
+import { GENERATORS } from './load/choose.ts';
+import { measureMemory } from './measure/memory.ts';
+import { chooseProcessors, pinSelf } from './measure/processors.ts';
+import { measureRounds } from './measure/rounds.ts';
+import { type Bench, messageOf } from './measure/start-peer.ts';
+import { type Options, readOptions, USAGE } from './options.ts';
+import { FLOOR, PEERS } from './peers/all.ts';
+import type { Peer } from './peers/peer.ts';
+import { Processes } from './processes.ts';
+import { createProgress } from './progress.ts';
+import { NOT_MEASURED, renderReport } from './report.ts';
+import type { Failure, Report, Result } from './results.ts';
+import { findScenarios, SCENARIOS, type Scenario } from './scenarios.ts';
+import { startUpstream } from './upstream/upstream.ts';
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) process.stdout.write(USAGE);
+  else await runBench(options);
+} catch (error) {
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
+
+async function runBench(options: Options): Promise<void> {
+  const scenarios = chooseScenarios(options);
+  const wanted = choosePeers(options);
+  const generators = GENERATORS.map((generator) => generator.name);
+  if (options.generator !== null && !generators.includes(options.generator)) {
+    throw new Error(`unknown load generator ${options.generator}: expected ${generators.join(', ')}`);
+  }
+  const missing: Failure[] = wanted.flatMap((peer) => {
+    const reason = peer.missing();
+    return reason === null ? [] : [{ peer: peer.name, reason }];
+  });
+  const peers = wanted.filter((peer) => peer.missing() === null);
+  const processors = chooseProcessors();
+  pinSelf(processors.load);
+  const directory = mkdtempSync(join(tmpdir(), 'phoenix-bench-'));
+  // Workers of a server that root started may run as another user, who must get through to its files.
+  chmodSync(directory, 0o711);
+  const processes = new Processes();
+  const progress = createProgress();
+  const release = stopOnSignal(processes, directory);
+  try {
+    const upstream = await startUpstream(processes, directory, processors.load);
+    const bench: Omit<Bench, 'certificate'> = {
+      processes,
+      processors,
+      upstreamPort: upstream.port,
+      directory,
+      rounds: options.rounds,
+      seconds: options.seconds,
+      warmupSeconds: options.warmupSeconds,
+      forcedGenerator: options.generator,
+      progress: progress.say,
+    };
+    const results = await measureAll(bench, scenarios, peers, options, missing);
+    progress.clear();
+    const report: Report = {
+      date: new Date().toISOString(),
+      node: process.version,
+      machine: processors.note,
+      upstream: upstream.note,
+      rounds: options.rounds,
+      seconds: options.seconds,
+      quick: options.quick,
+      versions: Object.fromEntries(peers.map((peer) => [peer.name, versionOf(peer)])),
+      missing,
+      results,
+      notMeasured: NOT_MEASURED,
+    };
+    process.stdout.write(renderReport(report));
+    if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  } finally {
+    progress.clear();
+    await processes.stopAll();
+    rmSync(directory, { recursive: true, force: true });
+    release();
+  }
+}
+
+async function measureAll(
+  bench: Omit<Bench, 'certificate'>,
+  scenarios: readonly Scenario[],
+  peers: readonly Peer[],
+  options: Options,
+  missing: Failure[],
+): Promise<Result[]> {
+  const noCertificate = certificateMissing();
+  const none = { certFile: '', keyFile: '', bothFile: '' };
+  const certificate = noCertificate === null ? makeCertificate(bench.directory) : none;
+  const results: Result[] = [];
+  for (const scenario of scenarios) {
+    if (scenario.tls && noCertificate !== null) {
+      missing.push({ peer: scenario.name, reason: noCertificate });
+    } else if (scenario.kind === 'cpu') {
+      results.push(await measureRounds({ ...bench, certificate }, scenario, peers));
+    } else {
+      const asked = options.peers ?? scenario.peers;
+      const chosen = peers.filter((peer) => asked.includes(peer.name));
+      results.push(await measureMemory({ ...bench, certificate }, scenario, chosen));
+    }
+  }
+  return results;
+}
+
+function chooseScenarios(options: Options): readonly Scenario[] {
+  if (options.scenarios !== null) return findScenarios(options.scenarios);
+  // A million requests do not fit into a minute.
+  return options.quick ? SCENARIOS.filter((scenario) => scenario.kind !== 'memory') : SCENARIOS;
+}
+
+function choosePeers(options: Options): readonly Peer[] {
+  const names = options.peers;
+  if (names === null) return PEERS;
+  const unknown = names.find((name) => !PEERS.some((peer) => peer.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`unknown peer ${unknown}: expected ${PEERS.map((peer) => peer.name).join(', ')}`);
+  }
+  return PEERS.filter((peer) => peer.name === FLOOR || names.includes(peer.name));
+}
+
+/** A version is decoration: where a program does not tell it, the figures still count. */
+function versionOf(peer: Peer): string {
+  try {
+    return peer.version();
+  } catch (error) {
+    return `unknown (${messageOf(error)})`;
+  }
+}
+
+/** On SIGINT and SIGTERM: stops every child by its pid, removes the run's folder, and ends. Gives the undo. */
+function stopOnSignal(processes: Processes, directory: string): () => void {
+  const stop = (signal: NodeJS.Signals): void => {
+    process.stderr.write(`\nbench: ${signal}, stopping\n`);
+    void processes.stopAll().finally(() => {
+      rmSync(directory, { recursive: true, force: true });
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    });
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  return () => {
+    process.removeListener('SIGINT', stop);
+    process.removeListener('SIGTERM', stop);
+  };
+}
