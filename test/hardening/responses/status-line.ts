@@ -1,0 +1,73 @@
+import { bad, head, ok, passed, type ResponseCase } from '../response-case.ts';
+
+const LINE = 'RFC 9112 §4';
+const STATUS = 'RFC 9110 §15';
+const VERSION = 'RFC 9112 §2.3';
+const abc = { status: 200, body: 'abc' };
+const line = (text: string): string => `${head(text, 'Content-Length: 3')}abc`;
+
+/** The first line of a response. */
+export const STATUS_LINE: readonly ResponseCase[] = [
+  bad('no status line', LINE, head('Content-Length: 0')),
+  bad('HTTP/0.9: a body alone', 'RFC 9112 appendix C', ['<html>hello</html>', 'END']),
+  bad('nothing, then the end', 'RFC 9112 §8', ['END']),
+  bad('nothing, then a reset', 'RFC 9112 §8', ['RESET']),
+  bad('half a status line, then the end', 'RFC 9112 §8', ['HTTP/1.1 20', 'END']),
+  bad('a request', LINE, head('GET /case HTTP/1.1', 'Host: app.test')),
+  bad('an HTTP/2 preface', 'RFC 9113 §3.4', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  bad('HTTP/2 frames', 'RFC 9113 §4.1', [
+    '\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80\x00\x04\x00\x01\x00\x00\x00\x05\x00\xff\xff\xff',
+    'END',
+  ]),
+  bad('a TLS alert', 'RFC 8446 §6', ['\x15\x03\x01\x00\x02\x02\x46', 'END']),
+  bad('an SSH banner', LINE, ['SSH-2.0-OpenSSH_9.2\r\n', 'END']),
+  bad('a leading space', LINE, line(' HTTP/1.1 200 OK')),
+  bad('a leading NUL', LINE, line('\0HTTP/1.1 200 OK')),
+  bad('an empty line before it', 'RFC 9112 §2.2: for requests alone', `\r\n${ok()}`),
+  bad('a bare LF before it', LINE, `\n${ok()}`),
+  bad('two spaces before the status', LINE, line('HTTP/1.1  200 OK')),
+  bad('a tab before the status', LINE, line('HTTP/1.1\t200 OK')),
+  bad('a tab behind the status', LINE, line('HTTP/1.1 200\tOK')),
+  bad('no space before the status', LINE, line('HTTP/1.1200 OK')),
+  bad('no status', LINE, line('HTTP/1.1 OK')),
+  bad('the version alone', LINE, line('HTTP/1.1')),
+  bad('the version and a space', LINE, line('HTTP/1.1 ')),
+  bad('two digits', STATUS, line('HTTP/1.1 20 OK')),
+  bad('four digits', STATUS, line('HTTP/1.1 2000 OK')),
+  bad('status 099', STATUS, line('HTTP/1.1 099 OK')),
+  bad('status 000', STATUS, line('HTTP/1.1 000 OK')),
+  bad('status 0200', STATUS, line('HTTP/1.1 0200 OK')),
+  bad('a status with a sign', STATUS, line('HTTP/1.1 +20 OK')),
+  bad('a negative status', STATUS, line('HTTP/1.1 -20 OK')),
+  bad('a status with a letter', STATUS, line('HTTP/1.1 20x OK')),
+  bad('a status in hexadecimal', STATUS, line('HTTP/1.1 0xC8 OK')),
+  bad('a status with a space inside', STATUS, line('HTTP/1.1 2 00 OK')),
+  bad('a status and the reason in one word', STATUS, line('HTTP/1.1 200OK')),
+  bad('a reason with a NUL', LINE, line('HTTP/1.1 200 O\0K')),
+  bad('a reason with a control character', LINE, line('HTTP/1.1 200 O\x01K')),
+  bad('a reason with DEL', LINE, line('HTTP/1.1 200 O\x7fK')),
+  bad('a reason with a bare CR', LINE, line('HTTP/1.1 200 O\rK')),
+  bad('a bare LF behind it', 'RFC 9112 §2.2', 'HTTP/1.1 200 OK\nContent-Length: 3\r\n\r\nabc'),
+  bad('the version in lower case', VERSION, line('http/1.1 200 OK')),
+  bad('the name of another protocol', VERSION, line('HTTPS/1.1 200 OK')),
+  bad('ICY', VERSION, line('ICY 200 OK')),
+  bad('RTSP', VERSION, line('RTSP/1.0 200 OK')),
+  bad('HTTP/0.9 written out', VERSION, line('HTTP/0.9 200 OK')),
+  bad('HTTP/1.2', VERSION, line('HTTP/1.2 200 OK')),
+  bad('HTTP/1.10', VERSION, line('HTTP/1.10 200 OK')),
+  bad('HTTP/01.1', VERSION, line('HTTP/01.1 200 OK')),
+  bad('HTTP/2', VERSION, line('HTTP/2 200')),
+  bad('HTTP/2.0', VERSION, line('HTTP/2.0 200 OK')),
+  bad('HTTP/3.0', VERSION, line('HTTP/3.0 200 OK')),
+  bad('a version with a space', VERSION, line('HTTP/ 1.1 200 OK')),
+  bad('a version with a comma', VERSION, line('HTTP/1,1 200 OK')),
+
+  passed('no reason', LINE, line('HTTP/1.1 200 '), abc),
+  passed('no reason and no space: seen in the wild', LINE, line('HTTP/1.1 200'), abc),
+  passed('a long reason', LINE, line(`HTTP/1.1 200 ${'very '.repeat(20)}OK`), abc),
+  passed('a reason with a tab', LINE, line('HTTP/1.1 200 O\tK'), abc),
+  passed('a reason with high bytes', LINE, line('HTTP/1.1 200 D\xe9j\xe0 vu'), abc),
+  passed('a status nobody knows', 'RFC 9110 §15', line('HTTP/1.1 299 Odd'), { status: 299, body: 'abc' }),
+  passed('a client error with a body', STATUS, line('HTTP/1.1 418 I am a teapot'), { status: 418, body: 'abc' }),
+  passed('a server error with a body', STATUS, line('HTTP/1.1 500 Oops'), { status: 500, body: 'abc' }),
+];

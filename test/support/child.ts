@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createConnection } from 'node:net';
+import { waitFor } from './wait-for.ts';
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A started server process in a process group of its own, with what it wrote. */
+export interface Child {
+  readonly pid: number;
+  /** Standard output and error, in the order they came. */
+  output(): string;
+  exited(): Exit | undefined;
+  /** Signal to the process itself (not to its children). */
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when the process has ended. */
+  exit: Promise<Exit>;
+  /** SIGTERM, then SIGKILL to the whole group if it takes longer than the deadline (milliseconds). */
+  stop(deadlineMs?: number): Promise<Exit>;
+}
+
+/** Bounds what is kept of a talkative process. */
+const MAX_OUTPUT_CHARS = 4 * 1024 * 1024;
+
+const running = new Set<Child>();
+process.once('exit', () => {
+  for (const child of running) killGroup(child.pid);
+});
+
+/** Ends what tests left running. Call it from afterAll; at process exit it happens anyway. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...running].map((child) => child.stop()));
+}
+
+/** Starts a command. The group is killed at the end of the test process, whatever happens. */
+export function startChild(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    detached: true,
+  });
+  let text = '';
+  const keep = (chunk: string): void => {
+    text = (text + chunk).slice(-MAX_OUTPUT_CHARS);
+  };
+  child.stdout.setEncoding('utf8').on('data', keep);
+  child.stderr.setEncoding('utf8').on('data', keep);
+  let ended: Exit | undefined;
+  const exit = whenExited(child).then((how) => {
+    ended = how;
+    running.delete(handle);
+    // Workers that outlived their primary would keep the ports of the next test.
+    if (child.pid !== undefined) killGroup(child.pid);
+    return how;
+  });
+  const handle: Child = {
+    pid: child.pid ?? -1,
+    output: () => text,
+    exited: () => ended,
+    kill: (signal) => void child.kill(signal),
+    exit,
+    stop: async (deadlineMs = 15_000) => {
+      if (ended !== undefined) return ended;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => killGroup(handle.pid), deadlineMs);
+      const how = await exit;
+      clearTimeout(timer);
+      return how;
+    },
+  };
+  running.add(handle);
+  return handle;
+}
+
+function whenExited(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(new Error(`cannot start ${child.spawnfile}`, { cause: error })));
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+/** Ends every process of the group that the child led. */
+function killGroup(pid: number): void {
+  if (pid <= 0) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/**
+ * Waits until the port accepts a connection.
+ *
+ * @throws Error with the captured output when the process ends first, or when the time (milliseconds) is over
+ */
+export async function waitUntilAccepting(child: Child, host: string, port: number, timeoutMs = 30_000): Promise<void> {
+  await waitFor(
+    `${host}:${port} to accept connections`,
+    async () => {
+      const how = child.exited();
+      if (how !== undefined) return how;
+      return accepts(host, port);
+    },
+    { timeoutMs, intervalMs: 20, describe: () => `\n${child.output()}` },
+  );
+  const how = child.exited();
+  if (how !== undefined) {
+    throw new Error(
+      `the process ended (code ${how.code}, signal ${how.signal}) before ${host}:${port} accepted:\n${child.output()}`,
+    );
+  }
+}
+
+/** Whether something listens there. */
+export function accepts(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

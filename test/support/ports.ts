@@ -1,0 +1,30 @@
+import { createServer } from 'node:net';
+
+/**
+ * Below Linux' ephemeral range (32768 up), so that no outgoing connection of another test takes the port between the
+ * look and its use.
+ */
+const LOWEST = 18_000;
+const COUNT = 14_000;
+
+const given = new Set<number>();
+
+/** A loopback TCP port that nobody listens on; never given twice by one process. */
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = LOWEST + Math.floor(Math.random() * COUNT);
+    if (!given.has(port) && (await isFree(host, port))) {
+      given.add(port);
+      return port;
+    }
+  }
+  throw new Error(`no free port found on ${host} between ${LOWEST} and ${LOWEST + COUNT}`);
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
