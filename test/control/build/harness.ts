@@ -70,7 +70,7 @@ export function sourceOf(file: string, text: string): Source {
 }
 
 export function fixture(name: string): string {
-  return readFileSync(new URL(`../../fixtures/mesh/${name}`, import.meta.url), 'utf8');
+  return readFileSync(new URL(`../../fixtures/build/${name}`, import.meta.url), 'utf8');
 }
 
 /** Takes the mark out of a text and says where it stood. */
