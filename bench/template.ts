@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 /**
- * Renders a configuration template: `{{name}}` becomes the value, and the part between `#if name` and `#end` lines
+ * Renders a configuration template: `${name}` becomes the value, and the part between `#if name` and `#end` lines
  * stays only where the value is true. Writes the result beside its namesakes in `directory` and gives its path.
  * Throws when the template names a value that is not given.
  */
@@ -13,14 +13,14 @@ export function renderTemplate(
 ): string {
   const value = (name: string): string | number | boolean => {
     const found = values[name];
-    if (found === undefined) throw new Error(`${template}: no value for {{${name}}}`);
+    if (found === undefined) throw new Error(`${template}: no value for ${name}`);
     return found;
   };
   const text = readFileSync(template, 'utf8')
     .replace(/^[ \t]*#if (\w+)\n([\s\S]*?)^[ \t]*#end\n/gm, (_, name: string, part: string) =>
       value(name) ? part : '',
     )
-    .replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(value(name)));
+    .replace(/\$\{(\w+)\}/g, (_, name: string) => String(value(name)));
   const file = join(directory, basename(template));
   writeFileSync(file, text);
   return file;

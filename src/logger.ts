@@ -27,6 +27,7 @@ export type LoggerSettings = Pick<Log, 'level' | 'format'> & {
   readonly noColor?: boolean;
 };
 
+type Destination = ReturnType<typeof pino.destination>;
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 const SETTING = 'log.filePath';
@@ -46,22 +47,26 @@ const RESERVED = ['level', 'time', 'message'];
  */
 export function createLogger(settings: LoggerSettings): Logger {
   const { filePath = '' } = settings;
-  if (filePath !== '') checkLogFile(filePath, SETTING);
-  const destination = pino.destination({
-    dest: filePath === '' ? STDOUT : filePath,
-    sync: false,
-    append: true,
-    maxLength: MAX_HELD_BYTES,
-  });
   const complain = limited((problem) => tellStderr(`the log cannot be written: ${problem}\n`));
-  destination.on('error', (error: Error) => complain(error.message));
-  destination.on('drop', () => complain('lines are lost, since it does not take them fast enough'));
+  const openDestination = (): Destination => {
+    const opened = pino.destination({
+      // Opened here, since what is wrong with the path must be known at once.
+      fd: filePath === '' ? STDOUT : openLogFile(filePath, SETTING),
+      sync: false,
+      maxLength: MAX_HELD_BYTES,
+    });
+    opened.on('error', (error: Error) => complain(error.message));
+    opened.on('drop', () => complain('lines are lost, since it does not take them fast enough'));
+    return opened;
+  };
+  let destination = openDestination();
 
   const color = settings.noColor !== true && filePath === '' && isatty(STDOUT) && !process.env.NO_COLOR;
-  const stream =
-    settings.format === 'json'
-      ? destination
-      : { write: (json: string): void => void destination.write(formatLine(json, color)) };
+  const stream = {
+    write: (json: string): void => {
+      destination.write(settings.format === 'json' ? json : formatLine(json, color));
+    },
+  };
   const log = pino(
     {
       level: levelOf(settings.level),
@@ -90,9 +95,9 @@ export function createLogger(settings: LoggerSettings): Logger {
     reopen() {
       if (!open || filePath === '') return;
       try {
-        // Tried first, since the destination would be left between two files.
-        checkLogFile(filePath, SETTING);
-        destination.reopen();
+        const old = destination;
+        destination = openDestination();
+        old.end();
       } catch (error) {
         write('error', `the log file was not reopened: ${(error as Error).message}`, undefined);
       }
@@ -131,8 +136,12 @@ export function createLogger(settings: LoggerSettings): Logger {
  * @throws Error where the file cannot be written to; the message names it and says what to do
  */
 export function checkLogFile(path: string, setting: string): void {
+  closeSync(openLogFile(path, setting));
+}
+
+function openLogFile(path: string, setting: string): number {
   try {
-    closeSync(openSync(path, 'a'));
+    return openSync(path, 'a', 0o664);
   } catch (error) {
     throw new Error(explainLogFile(path, setting, error), { cause: error });
   }

@@ -234,7 +234,8 @@ export class Exchange {
 
   /** Adds a hook. The one added last runs first: an outer middleware sees what an inner one made. */
   onResponse(hook: ResponseHook): void {
-    (this.#hooks ??= []).push(hook);
+    if (this.#hooks === null) this.#hooks = [hook];
+    else this.#hooks.push(hook);
   }
 
   /** Runs the hooks and starts the response. */

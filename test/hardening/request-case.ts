@@ -23,7 +23,7 @@ export type Expectation =
   | {
       readonly outcome: 'served';
       readonly statuses: readonly number[];
-      readonly sees: readonly Seen[] | 'nothing' | 'any';
+      readonly sees: readonly Seen[];
       readonly closes?: boolean;
     }
   | { readonly outcome: 'either'; readonly statuses: readonly number[]; readonly sees: readonly Seen[] };

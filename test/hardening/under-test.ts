@@ -38,7 +38,11 @@ async function ours(upstream: RecordingUpstream): Promise<Omit<UnderTest, 'upstr
     },
     dynamic: {
       http: {
-        routers: { all: { rule: 'PathPrefix(`/`)', service: 'app' } },
+        routers: {
+          all: { rule: 'PathPrefix(`/`)', service: 'app' },
+          // `OPTIONS *` has no path: only a host can route it.
+          host: { rule: 'Host(`app.test`)', service: 'app' },
+        },
         services: { app: { loadBalancer: { servers: [{ url: upstream.url }] } } },
       },
     },

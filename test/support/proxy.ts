@@ -12,8 +12,8 @@ const COMMAND = fileURLToPath(new URL('../../bin/proxy', import.meta.url));
 
 export interface ProxyOptions {
   /**
-   * The static file. As an object: entry points without an address get a free loopback port, and `providers.file` is
-   * set to the dynamic part given below unless it is there already. As text: taken as it is, where `PORT(name)` stands
+   * The static file. As an object: entry points without an address get a free loopback port, and `providers.file`
+   * is completed with the place of the dynamic part given below. As text: taken as it is, where `PORT(name)` stands
    * for a free port (the same for the same name) and `DIR` for the directory of this proxy.
    */
   readonly static?: Record<string, unknown> | string;
@@ -69,6 +69,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
   const temp = await tempDir('phoenix-proxy-');
   const dynamicFiles = await writeDynamicFiles(temp.path, options.dynamic);
   const { text, ports } = await staticFile(options.static ?? {}, temp.path, dynamicFiles);
+  if (ports.size === 0) throw new Error('no entry point whose port is known: write it as PORT(name) in a static text');
   const configFile = join(temp.path, 'proxy.yml');
   await writeFile(configFile, text);
 
@@ -171,10 +172,10 @@ async function staticFile(
     entryPoints[name] = { ...entryPoint, address };
     if (!address.endsWith('/udp')) ports.set(name, Number(/:(\d+)(?:\/tcp)?$/.exec(address)?.[1]));
   }
-  const providers = {
-    ...(files.provider === undefined ? {} : { file: files.provider }),
-    ...(config.providers as object),
-  };
+  const own = (config.providers ?? {}) as { file?: Record<string, unknown> };
+  const file =
+    files.provider === undefined && own.file === undefined ? {} : { file: { ...files.provider, ...own.file } };
+  const providers = { ...own, ...file };
   return { text: asYaml({ ...config, entryPoints, providers }), ports };
 }
 

@@ -47,7 +47,8 @@ const entryPointHttpSchema = z.strictObject({
     })
     .exactOptional(),
   sanitizePath: flag.default(true),
-  maxHeaderBytes: integer.default(1_048_576),
+  /** Traefik: 1 MiB. A head is held in memory for each connection that sends one. */
+  maxHeaderBytes: integer.default(65_536),
   encodeQuerySemicolons: flag.default(false),
   encodedCharacters: encodedCharactersSchema.exactOptional(),
   underscoreHeadersStrategy: z.enum(['keep', 'delete', 'reject']).default('keep'),

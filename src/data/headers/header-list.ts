@@ -1,4 +1,4 @@
-import { H, type HeaderId, identifyName } from './known.ts';
+import { type HeaderId, identifyName } from './known.ts';
 
 /** Numbers a field takes in {@link HeaderList.spans}: start of the line, colon, end of the line, id. */
 export const SPAN = 4;
@@ -139,7 +139,8 @@ export class HeaderList {
 
   /** Adds a field behind those that are there. The caller answers for its characters: see {@link isFieldValue}. */
   append(name: string, value: string): void {
-    (this.#added ??= []).push(name, value);
+    if (this.#added === null) this.#added = [name, value];
+    else this.#added.push(name, value);
   }
 
   /** Replaces every field of that name by one. */
@@ -206,5 +207,3 @@ export function mark(...ids: readonly HeaderId[]): Uint8Array {
   for (const id of ids) marks[id] = 1;
   return marks;
 }
-
-export { H };

@@ -379,7 +379,8 @@ export class ServerConnection implements ClientStream {
       }
       return;
     }
-    (this.#bodyQueue ??= []).push(piece);
+    if (this.#bodyQueue === null) this.#bodyQueue = [piece];
+    else this.#bodyQueue.push(piece);
     this.#pause();
   }
 
@@ -496,6 +497,7 @@ export class ServerConnection implements ClientStream {
       }
     }
     const socket = this.socket;
+    const pending = socket.writableLength;
     if (size <= COPY_LIMIT) {
       this.#held +=
         framing === 'chunked' ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size);
@@ -517,7 +519,9 @@ export class ServerConnection implements ClientStream {
     } else {
       socket.write(chunk);
     }
-    if (socket.writableLength !== 0) keepChunk();
+    // A plain socket reads from the chunk until the kernel has taken all of it. A TLS socket has encrypted it by now, unless
+    // an earlier write was still under way, and this one waits behind it as it is.
+    if (this.peer.tls === null ? socket.writableLength !== 0 : pending !== 0) keepChunk();
     return !socket.writableNeedDrain;
   }
 

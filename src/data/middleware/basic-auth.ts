@@ -54,8 +54,8 @@ export const basicAuth: MiddlewareFactory<BasicAuthMiddleware> = (config, contex
   const check = async (exchange: Exchange, sent: Credentials, digest: Buffer, next: Handler): Promise<void> => {
     const user = users.get(sent.user);
     const against = user ?? decoys[digest[0]! % decoys.length]!;
-    const verdict = await passwordVerifier.verify(sent.password, against.hash, () => !exchange.finished);
-    if (exchange.finished || verdict === 'gone') return;
+    const verdict = await passwordVerifier.verify(sent.password, against.hash, () => !isOver(exchange));
+    if (isOver(exchange) || verdict === 'gone') return;
     if (verdict === 'busy') {
       exchange.fail(new ProxyError('PROXY_OVERLOADED', `${context.name}: too many passwords wait to be checked`));
     } else if (user === undefined || verdict !== 'match') {
@@ -92,6 +92,11 @@ export const basicAuth: MiddlewareFactory<BasicAuthMiddleware> = (config, contex
 /** Unambiguous: neither a hash nor a name has a colon. */
 function digestOf(sent: Credentials, hash: string): Buffer {
   return createHmac('sha256', KEY).update(`${hash}:${sent.user}:`).update(sent.password).digest();
+}
+
+/** Meanwhile the client may have left, or got an answer because its body did not come. */
+function isOver(exchange: Exchange): boolean {
+  return exchange.finished || exchange.started;
 }
 
 function refuse(exchange: Exchange, challenge: string): void {

@@ -1,4 +1,5 @@
 import { normalizeHost } from '../../core/host.ts';
+import type { Exchange } from '../exchange.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { H, HOP_BY_HOP, identifyName } from '../headers/known.ts';
 import { HOST_LITERAL, HOST_NAME } from '../http1/chars.ts';
@@ -61,6 +62,22 @@ export function hostEdit(
     );
   }
   return { authority, host: normalizeHost(authority) };
+}
+
+/**
+ * Changes the authority that the upstream gets. X-Forwarded-Host and -Port go on telling what the client asked for: the head
+ * writer would make them from the new one.
+ */
+export function setHost(exchange: Exchange, to: { readonly authority: string; readonly host: string }): void {
+  const { headers, authority } = exchange;
+  if (headers.getKnown(H.X_FORWARDED_HOST) === undefined) headers.append('X-Forwarded-Host', authority);
+  if (headers.getKnown(H.X_FORWARDED_PORT) === undefined) {
+    const proto = headers.getKnown(H.X_FORWARDED_PROTO);
+    const secure = exchange.secure || proto === 'https' || proto === 'wss';
+    headers.append('X-Forwarded-Port', /:([0-9]+)$/.exec(authority)?.[1] ?? (secure ? '443' : '80'));
+  }
+  exchange.authority = to.authority;
+  exchange.host = to.host;
 }
 
 function isAuthority(text: string): boolean {

@@ -58,15 +58,16 @@ export class ReadBuffer {
    * @param idle the response is complete: back to a small buffer
    */
   settle(n: number, kept: boolean, idle: boolean): void {
+    const full = n === this.#current.length;
     if (idle && this.#large) {
       if (!kept && spare.length < MAX_SPARE) spare.push(this.#current);
       this.#large = false;
       this.#current = Buffer.allocUnsafeSlow(SMALL_READ);
-    } else if (kept) {
-      this.#current = this.#large ? takeLarge() : Buffer.allocUnsafeSlow(SMALL_READ);
-    } else if (!this.#large && n === SMALL_READ) {
+    } else if (!idle && !this.#large && full) {
       this.#large = true;
       this.#current = takeLarge();
+    } else if (kept) {
+      this.#current = this.#large ? takeLarge() : Buffer.allocUnsafeSlow(SMALL_READ);
     }
   }
 }

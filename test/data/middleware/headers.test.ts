@@ -18,6 +18,17 @@ describe('customRequestHeaders', () => {
     expect([exchange.authority, exchange.host]).toEqual(['Inner.example:8080', 'inner.example']);
   });
 
+  it.each([
+    [{ authority: 'outer.example' }, 'outer.example', '80'],
+    [{ authority: 'outer.example', tls: true }, 'outer.example', '443'],
+    [{ authority: '[::1]:8443', tls: true }, '[::1]:8443', '8443'],
+    [{ authority: '[::1]', headers: ['X-Forwarded-Host', 'a', 'X-Forwarded-Port', '1'] }, 'a', '1'],
+  ])('keeps what the client asked for in X-Forwarded-Host and -Port: %j', (request, host, port) => {
+    const { exchange } = compile({ headers: { customRequestHeaders: { Host: 'inner.example:8080' } } }).run(request);
+    expect(exchange.headers.getAll('x-forwarded-host')).toEqual([host]);
+    expect(exchange.headers.getAll('x-forwarded-port')).toEqual([port]);
+  });
+
   it('an empty Host does nothing', () => {
     const { exchange } = compile({ headers: { customRequestHeaders: { Host: '' } } }).run();
     expect(exchange.authority).toBe('example.com');

@@ -50,7 +50,7 @@ export const CHUNKED: readonly RequestCase[] = [
   badBody('a bare LF behind a chunk', SIZE, chunked(`5\r\nabcde\n${END}`)),
   badBody('a bare LF behind the last size', SIZE, chunked('0\n\r\n')),
   badBody('a bare LF as the end', SIZE, chunked('0\r\n\n')),
-  badBody('bare LF all over', SIZE, chunked('5\nabcde\n0\n\n')),
+  badBody('chunks with bare LF all over', SIZE, chunked('5\nabcde\n0\n\n')),
   badBody('a bare CR behind the size', SIZE, chunked(`5\rabcde\r\n${END}`)),
   badBody('a bare CR behind a chunk', SIZE, chunked(`5\r\nabcde\r${END}`)),
   badBody('CR CR LF behind the size', SIZE, chunked(`5\r\r\nabcde\r\n${END}`)),

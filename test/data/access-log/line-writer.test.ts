@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { LineWriter } from '../../../src/data/access-log/line-writer.ts';
+import { type Child, startChild } from '../../support/child.ts';
+import { tempDir } from '../../support/temp.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+function writer(path: string, warnings: string[] = [], bufferingSize = 0): LineWriter {
+  return new LineWriter({
+    path,
+    setting: 'accessLog.filePath',
+    bufferingSize,
+    warn: (message) => warnings.push(message),
+  });
+}
+
+function close(lines: LineWriter): Promise<void> {
+  return new Promise((resolve) => lines.close(resolve));
+}
+
+describe('the line writer', () => {
+  it('writes a line soon, without being closed', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a.log');
+    const lines = writer(path);
+    lines.write('one');
+    await waitFor('the line', () => readFileSync(path, 'utf8') === 'one\n');
+    await close(lines);
+    expect(lines.dropped).toBe(0);
+  });
+
+  it('writes as soon as it holds as many lines as it may', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a.log');
+    const lines = writer(path, [], 2);
+    lines.write('one');
+    lines.write('two');
+    await waitFor('two lines', () => readFileSync(path, 'utf8') === 'one\ntwo\n');
+    await close(lines);
+  });
+
+  it('appends whole lines beside other processes', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a.log');
+    const module = new URL('../../../src/data/access-log/line-writer.ts', import.meta.url).href;
+    const script = `import { LineWriter } from ${JSON.stringify(module)};
+      const lines = new LineWriter({ path: ${JSON.stringify(path)}, setting: 's', bufferingSize: 0, warn: console.error });
+      let n = 0;
+      const more = () => {
+        for (let i = 0; i < 100 && n < 3000; i++) lines.write(JSON.stringify({ pid: process.pid, n: n++, pad: 'x'.repeat(n % 700) }));
+        if (n < 3000) setImmediate(more); else lines.close(() => process.exit(0));
+      };
+      more();`;
+    const children: Child[] = [0, 1, 2].map(() => startChild(process.execPath, ['--input-type=module', '-e', script]));
+    for (const child of children) expect(await child.exit, child.output()).toMatchObject({ code: 0 });
+    const text = readFileSync(path, 'utf8');
+    const seen = new Map<number, number>();
+    for (const line of text.split('\n').slice(0, -1)) {
+      const { pid, n } = JSON.parse(line);
+      expect(n).toBe((seen.get(pid) ?? -1) + 1);
+      seen.set(pid, n);
+    }
+    expect([...seen.values()]).toEqual([2999, 2999, 2999]);
+  });
+
+  it('goes on in a new file after a rotation', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a.log');
+    const lines = writer(path);
+    lines.write('before');
+    await waitFor('the first line', () => statSync(path).size > 0);
+    renameSync(path, `${path}.1`);
+    lines.reopen();
+    lines.write('after');
+    await close(lines);
+    expect(readFileSync(`${path}.1`, 'utf8')).toBe('before\n');
+    expect(readFileSync(path, 'utf8')).toBe('after\n');
+  });
+
+  it('stays with the old file, and says so, where the new one cannot be opened', async () => {
+    await using dir = await tempDir();
+    execFileSync('mkdir', [join(dir.path, 'a')]);
+    const warnings: string[] = [];
+    const lines = writer(join(dir.path, 'a', 'a.log'), warnings);
+    renameSync(join(dir.path, 'a'), join(dir.path, 'b'));
+    lines.reopen();
+    lines.write('one');
+    await close(lines);
+    expect(warnings).toEqual([expect.stringMatching(/^not reopened: .*does not exist/)]);
+    expect(readFileSync(join(dir.path, 'b', 'a.log'), 'utf8')).toBe('one\n');
+  });
+
+  it.runIf(existsSync('/dev/full'))('counts what a full disk loses, says it once, and goes on', async () => {
+    const warnings: string[] = [];
+    const lines = writer('/dev/full', warnings, 1);
+    for (let i = 0; i < 10; i++) lines.write('lost');
+    await waitFor('all to be lost', () => lines.dropped === 10);
+    await close(lines);
+    expect(warnings).toEqual([expect.stringMatching(/^\d+ lines? (was|were) lost: ENOSPC/)]);
+  });
+
+  it('loses lines rather than memory or time when its reader is stuck, and writes again when it reads', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'fifo');
+    execFileSync('mkfifo', [path]);
+    // Both ways, since that opens at once.
+    const reader = openSync(path, 'r+');
+    const warnings: string[] = [];
+    const lines = writer(path, warnings);
+    const line = 'x'.repeat(199);
+    for (let i = 0; i < 10_000; i++) lines.write(line);
+    expect(lines.dropped).toBeGreaterThan(1_000);
+    expect(warnings).toHaveLength(1);
+    const written = 10_000 - lines.dropped;
+    const buffer = Buffer.alloc(16_384);
+    let text = '';
+    await waitFor(
+      'what was not lost',
+      async () => {
+        // Less than the writer has for the pipe: the read does not block.
+        if (text.length < written * 200) text += buffer.toString('latin1', 0, readSync(reader, buffer));
+        return text.length >= written * 200;
+      },
+      { intervalMs: 1 },
+    );
+    expect(text).toBe(`${line}\n`.repeat(written));
+    await close(lines);
+    closeSync(reader);
+  });
+
+  it('closes in time though its reader is stuck', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'fifo');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, 'r+');
+    const lines = writer(path);
+    for (let i = 0; i < 1_000; i++) lines.write('x'.repeat(199));
+    await close(lines);
+    expect(lines.dropped).toBeGreaterThan(0);
+    const buffer = Buffer.alloc(65_536);
+    // Lets the writing thread go.
+    readSync(reader, buffer);
+    readSync(reader, buffer);
+    closeSync(reader);
+  });
+
+  it('names the path and what to do where the file cannot be opened', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'none', 'a.log');
+    expect(() => writer(path)).toThrow(`accessLog.filePath: cannot write to ${path}: the directory`);
+  });
+});
