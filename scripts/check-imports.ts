@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const TOP: Readonly<Record<string, readonly string[]>> = {
   'worker.ts': ['core', 'data', 'logger.ts'],
   'primary.ts': ['core', 'control', 'logger.ts', 'static-file.ts', 'version.ts'],
-  'logger.ts': ['core', 'log-line.ts'],
+  'logger.ts': ['core', 'log-line.ts', 'log-destination.ts'],
 };
 /** Modules with a single place of use, and why. */
 const SINGLE: Readonly<Record<string, readonly string[]>> = {

@@ -77,7 +77,7 @@ program.parseAsync(flagsFirst(process.argv)).catch(fail);
 /** A command line without a verb (`traefik --configfile=…`) means `run`. */
 function flagsFirst(argv: readonly string[]): string[] {
   const [node, script, first] = argv;
-  if (first !== undefined && first.startsWith('--') && !['--help', '--version'].includes(first)) {
+  if (first?.startsWith('--') && !['--help', '--version'].includes(first)) {
     return [node!, script!, 'run', ...argv.slice(2)];
   }
   return [...argv];

@@ -1,8 +1,8 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import pino from 'pino';
 import type { Log } from './core/config/static.ts';
-import { explainLogFile } from './core/log-file.ts';
+import { LogDestination, openLogFile } from './log-destination.ts';
 import { formatLine } from './log-line.ts';
 
 /** The proxy's own log. Fields become keys of the JSON line, or `key=value` behind the message. */
@@ -14,7 +14,7 @@ export interface Logger {
   error(message: string, fields?: Record<string, unknown>): void;
   /** Opens the file anew, after a rotation. Where that fails the old one stays in use, and the log says so. */
   reopen(): void;
-  /** Writes what is held back before it returns. For the last words of a process. */
+  /** Writes what is held back for a slow reader, as far as it takes it. For the last words of a process. */
   flush(): void;
   /** Writes what is held back, closes the file, calls `done`: in a second at the latest. The logger is of no use after. */
   close(done: () => void): void;
@@ -27,39 +27,24 @@ export type LoggerSettings = Pick<Log, 'level' | 'format'> & {
   readonly noColor?: boolean;
 };
 
-type Destination = ReturnType<typeof pino.destination>;
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
-const SETTING = 'log.filePath';
 const STDOUT = 1;
 const STDERR = 2;
-/** Bytes that wait for a slow destination; beyond it lines are lost rather than memory. */
-const MAX_HELD_BYTES = 4 * 1024 * 1024;
 const COMPLAIN_EVERY_MS = 10_000;
 const CLOSE_WITHIN_MS = 1_000;
 /** Keys the line has of its own. A field of the same name gets an underscore. */
 const RESERVED = ['level', 'time', 'message'];
 
 /**
- * Makes a logger with one destination that is written in the background, without a worker thread.
+ * Makes a logger with one destination, written at once and without a worker thread.
  *
  * @throws Error where `filePath` cannot be written to; the message names it and says what to do
  */
 export function createLogger(settings: LoggerSettings): Logger {
   const { filePath = '' } = settings;
   const complain = limited((problem) => tellStderr(`the log cannot be written: ${problem}\n`));
-  const openDestination = (): Destination => {
-    const opened = pino.destination({
-      // Opened here, since what is wrong with the path must be known at once.
-      fd: filePath === '' ? STDOUT : openLogFile(filePath, SETTING),
-      sync: false,
-      maxLength: MAX_HELD_BYTES,
-    });
-    opened.on('error', (error: Error) => complain(error.message));
-    opened.on('drop', () => complain('lines are lost, since it does not take them fast enough'));
-    return opened;
-  };
-  let destination = openDestination();
+  const destination = new LogDestination(filePath, complain);
 
   const color = settings.noColor !== true && filePath === '' && isatty(STDOUT) && !process.env.NO_COLOR;
   const stream = {
@@ -95,20 +80,13 @@ export function createLogger(settings: LoggerSettings): Logger {
     reopen() {
       if (!open || filePath === '') return;
       try {
-        const old = destination;
-        destination = openDestination();
-        old.end();
+        destination.reopen();
       } catch (error) {
         write('error', `the log file was not reopened: ${(error as Error).message}`, undefined);
       }
     },
     flush() {
-      if (!open) return;
-      try {
-        destination.flushSync();
-      } catch (error) {
-        complain(error instanceof Error ? error.message : String(error));
-      }
+      if (open) destination.flush();
     },
     close(done) {
       if (!open) {
@@ -116,15 +94,7 @@ export function createLogger(settings: LoggerSettings): Logger {
         return;
       }
       open = false;
-      const finish = (): void => {
-        clearTimeout(timer);
-        destination.off('close', finish);
-        done();
-      };
-      // Whoever reads standard output may have stopped doing so.
-      const timer = setTimeout(finish, CLOSE_WITHIN_MS);
-      destination.once('close', finish);
-      destination.end();
+      destination.close(CLOSE_WITHIN_MS, done);
     },
   };
 }
@@ -137,14 +107,6 @@ export function createLogger(settings: LoggerSettings): Logger {
  */
 export function checkLogFile(path: string, setting: string): void {
   closeSync(openLogFile(path, setting));
-}
-
-function openLogFile(path: string, setting: string): number {
-  try {
-    return openSync(path, 'a', 0o664);
-  } catch (error) {
-    throw new Error(explainLogFile(path, setting, error), { cause: error });
-  }
 }
 
 function levelOf(level: Log['level']): string {

@@ -1,5 +1,5 @@
 import net, { type Server, type Socket } from 'node:net';
-import type { ProxyError } from '../core/errors.ts';
+import { ProxyError } from '../core/errors.ts';
 import { onTick } from './clock.ts';
 import type { Exchange, Peer, PeerTls } from './exchange.ts';
 import { DEFAULT_MAX_FIELDS, DEFAULT_MAX_LINE_BYTES } from './http1/limits.ts';
@@ -42,7 +42,7 @@ export class Listener {
       timeouts: config.timeouts,
       sanitizePath: config.sanitizePath,
       draining: false,
-      dispatch: (exchange) => host.runtime(entryPoint).dispatch(exchange),
+      dispatch: (exchange) => this.#dispatch(exchange),
       finished: (exchange) => host.finished(exchange),
       refused: (peer, error, status) => host.refused(entryPoint, peer, error, status),
     };
@@ -99,6 +99,17 @@ export class Listener {
     for (const connection of this.#connections) connection.destroy();
     for (const socket of this.#handshaking) socket.destroy();
     this.#stopTicking();
+  }
+
+  /** A fault of the proxy in one request must not take the worker's other requests with it. */
+  #dispatch(exchange: Exchange): void {
+    try {
+      this.#host.runtime(this.entryPoint).dispatch(exchange);
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#host.log('error', `a request failed in the proxy: ${text}`, { router: exchange.routerName });
+      exchange.fail(new ProxyError('PROXY_INTERNAL', text, error));
+    }
   }
 
   #accept(socket: Socket): void {

@@ -26,16 +26,13 @@ export interface Child {
 const MAX_OUTPUT_CHARS = 4 * 1024 * 1024;
 
 const running = new Set<Child>();
-process.once('exit', () => {
-  for (const child of running) killGroup(child.pid);
-});
 
-/** Ends what tests left running. Call it from afterAll; at process exit it happens anyway. */
+/** Ends what tests left running. Call it from afterAll; the guard of {@link startChild} is the last resort. */
 export async function stopAll(): Promise<void> {
   await Promise.all([...running].map((child) => child.stop()));
 }
 
-/** Starts a command. The group is killed at the end of the test process, whatever happens. */
+/** Starts a command. Its group is killed when this process ends, in whatever way. */
 export function startChild(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -48,12 +45,15 @@ export function startChild(command: string, args: readonly string[], env: NodeJS
   };
   child.stdout.setEncoding('utf8').on('data', keep);
   child.stderr.setEncoding('utf8').on('data', keep);
+  const guard = startGuard(child.pid);
   let ended: Exit | undefined;
   const exit = whenExited(child).then((how) => {
     ended = how;
     running.delete(handle);
     // Workers that outlived their primary would keep the ports of the next test.
     if (child.pid !== undefined) killGroup(child.pid);
+    // The id may be given to another process from now on.
+    guard?.kill('SIGKILL');
     return how;
   });
   const handle: Child = {
@@ -73,6 +73,21 @@ export function startChild(command: string, args: readonly string[], env: NodeJS
   };
   running.add(handle);
   return handle;
+}
+
+/**
+ * A shell that outlives this process and then kills the group: a test runner that is itself killed runs no exit
+ * handler, and the pipe to the guard is closed all the same.
+ */
+function startGuard(group: number | undefined): ChildProcess | undefined {
+  if (group === undefined) return undefined;
+  const guard = spawn('/bin/sh', ['-c', `read -r _; kill -s KILL -- -${group} 2>/dev/null`], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  guard.stdin?.on('error', () => undefined); // the guard went first: nothing left to guard
+  guard.unref();
+  return guard;
 }
 
 function whenExited(child: ChildProcess): Promise<Exit> {

@@ -21,7 +21,7 @@ afterAll(stopAll);
 
 /** Starts nginx in the foreground as a streaming reverse proxy for everything, towards one upstream. */
 export async function startNginx(upstream: { readonly port: number }, headerTimeoutMs = 60_000): Promise<NginxProcess> {
-  const temp = await tempDir('phoenix-nginx-');
+  const temp = await tempDir('phoenix-test-nginx-');
   const port = await freePort();
   await mkdir(join(temp.path, 'logs'));
   await writeFile(join(temp.path, 'nginx.conf'), configuration(port, upstream.port, headerTimeoutMs));

@@ -66,7 +66,9 @@ afterAll(stopAll);
  * @throws Error with the captured output if it exits or stays silent
  */
 export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
-  const temp = await tempDir('phoenix-proxy-');
+  const temp = await tempDir();
+  const tmp = join(temp.path, 'tmp');
+  await mkdir(tmp);
   const dynamicFiles = await writeDynamicFiles(temp.path, options.dynamic);
   const { text, ports } = await staticFile(options.static ?? {}, temp.path, dynamicFiles);
   if (ports.size === 0) throw new Error('no entry point whose port is known: write it as PORT(name) in a static text');
@@ -76,7 +78,8 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
   const child = startChild(
     COMMAND,
     ['run', '--config', configFile, '--workers', String(options.workers ?? 1), ...(options.args ?? [])],
-    options.env,
+    // Its own temporary files go with the test's, kill9 or not.
+    { TMPDIR: tmp, ...options.env },
   );
   const stop = async (deadlineMs?: number): Promise<Exit> => {
     const how = await child.stop(deadlineMs);

@@ -62,6 +62,17 @@ describe('startChild', () => {
     );
   });
 
+  it('does not outlive a test runner that is killed itself', async () => {
+    const port = await freePort();
+    const listen = `require('net').createServer().listen(${port}, '127.0.0.1')`;
+    const script = `import { startChild } from ${JSON.stringify(new URL('./child.ts', import.meta.url).href)};
+      startChild(process.execPath, ['-e', ${JSON.stringify(listen)}]);`;
+    child = startChild(process.execPath, ['--input-type=module', '-e', script]);
+    await waitUntilAccepting(child, '127.0.0.1', port);
+    child.kill('SIGKILL');
+    await waitFor('the grandchild to be gone', async () => !(await accepts('127.0.0.1', port)));
+  });
+
   it('kills a process that ignores SIGTERM, and its children', async () => {
     const port = await freePort();
     const listen = `require('net').createServer().listen(${port}, '127.0.0.1')`;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { explainLogFile } from '../../core/log-file.ts';
 
 /** Lines are written when there are that many characters of them, */
@@ -14,6 +14,7 @@ const RETRY_MS = 50;
 const COMPLAIN_EVERY_MS = 10_000;
 const CLOSE_WITHIN_MS = 1_000;
 const LINE_FEED = 10;
+const STDOUT = 1;
 
 export interface LineWriterOptions {
   /** Empty: standard output. */
@@ -42,6 +43,8 @@ export class LineWriter {
   #timer: NodeJS.Timeout | null = null;
   #onIdle: (() => void) | null = null;
   #closed = false;
+  /** Closed while a write was under way, which closes the file. */
+  #abandoned = false;
   #complainedAt = Number.NEGATIVE_INFINITY;
   #complainedOf = 0;
   /** Lines that were lost. */
@@ -102,7 +105,8 @@ export class LineWriter {
       if (this.#heldLines > 0) this.#drop(this.#heldLines, 'the destination does not take them');
       this.#held = '';
       this.#heldLines = 0;
-      if (!this.#writing && this.#options.path !== '') closeSync(this.#fd);
+      this.#abandoned = this.#writing;
+      if (!this.#writing && this.#fd !== STDOUT) closeSync(this.#fd);
       done();
     };
     const timer = setTimeout(finish, CLOSE_WITHIN_MS);
@@ -128,29 +132,33 @@ export class LineWriter {
   #write(fd: number, bytes: Buffer, from: number): void {
     const to = this.#isFile ? bytes.length : endOfPiece(bytes, from);
     write(fd, bytes, from, to - from, null, (error, written) => {
-      const at = from + written;
-      if (error === null && at < bytes.length) {
-        this.#write(fd, bytes, at);
-        return;
-      }
-      if (error !== null && (error.code === 'EAGAIN' || error.code === 'EINTR')) {
-        // Not unref'd for long: what waits here is bounded, and so is close().
+      if (error === null) {
+        const at = from + written;
+        if (at < bytes.length) this.#write(fd, bytes, at);
+        else this.#end(fd, bytes, at, '');
+      } else if (error.code !== 'EAGAIN' && error.code !== 'EINTR') {
+        this.#end(fd, bytes, from, error.message);
+      } else if (this.#abandoned) {
+        this.#end(fd, bytes, from, 'nobody reads them');
+      } else {
         setTimeout(() => this.#write(fd, bytes, from), RETRY_MS).unref();
-        return;
       }
-      if (error !== null) {
-        this.#torn = from > 0 && bytes[from - 1] !== LINE_FEED && fd === this.#fd;
-        this.#drop(countLines(bytes, from), error.message);
-      }
-      this.#written(fd);
     });
+  }
+
+  /** A write is over, at whatever it came to; the lines from `at` on are lost. */
+  #end(fd: number, bytes: Buffer, at: number, reason: string): void {
+    if (at < bytes.length) {
+      this.#torn = at > 0 && bytes[at - 1] !== LINE_FEED && fd === this.#fd;
+      this.#drop(countLines(bytes, at), reason);
+    }
+    this.#written(fd);
   }
 
   #written(fd: number): void {
     this.#writing = false;
-    const replaced = fd !== this.#fd;
-    const abandoned = this.#closed && this.#onIdle === null;
-    if ((replaced || abandoned) && this.#options.path !== '') closeSync(fd);
+    if ((fd !== this.#fd || this.#abandoned) && fd !== STDOUT) closeSync(fd);
+    if (this.#abandoned) return;
     if (this.#closed || this.#held.length >= FLUSH_CHARACTERS || this.#heldLines >= this.#flushLines) this.#flush();
     else if (this.#heldLines > 0) this.#timer ??= setTimeout(this.#flush, FLUSH_MS).unref();
     if (!this.#writing) this.#onIdle?.();
@@ -178,11 +186,27 @@ export class LineWriter {
 }
 
 function open({ path, setting }: LineWriterOptions): number {
-  if (path === '') return 1;
+  if (path === '') return openStdout();
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
   try {
-    return openSync(path, 'a', 0o664);
+    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o664);
   } catch (error) {
     throw new Error(explainLogFile(path, setting, error), { cause: error });
+  }
+}
+
+/**
+ * Standard output; where it is a pipe or a terminal, opened anew so that writing does not block: a process cannot exit
+ * while one of libuv's threads waits for a reader.
+ */
+function openStdout(): number {
+  const stat = fstatSync(STDOUT);
+  if (!stat.isFIFO() && !stat.isCharacterDevice()) return STDOUT;
+  try {
+    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    // No /proc, or the pipe belongs to another user.
+    return STDOUT;
   }
 }
 

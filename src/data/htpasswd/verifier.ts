@@ -17,8 +17,8 @@ interface Check {
 
 /**
  * Verifies passwords one after the other on a thread of its own, so that no request waits for the computation of another's
- * hash: bcrypt in JavaScript would hold the event loop for up to 100 ms at a time. The thread is started by the first check
- * and does not keep the process alive.
+ * hash: bcrypt in JavaScript would hold the event loop for up to 100 ms at a time. The thread is started by the first check,
+ * and keeps the process alive only while it computes.
  */
 export class PasswordVerifier {
   #thread: Worker | null = null;
@@ -60,6 +60,7 @@ export class PasswordVerifier {
       try {
         this.#thread ??= this.#start();
         this.#running = check;
+        this.#thread.ref();
         this.#thread.postMessage(question);
         return;
       } catch (error) {
@@ -78,10 +79,10 @@ export class PasswordVerifier {
       env: {},
       resourceLimits: { maxOldGenerationSizeMb: 32 },
     });
-    thread.unref();
     thread.on('message', (matches: boolean) => {
       const check = this.#running;
       this.#running = null;
+      thread.unref();
       check?.resolve(matches ? 'match' : 'mismatch');
       this.#next();
     });

@@ -17,6 +17,7 @@ import type { HeaderList } from '../headers/header-list.ts';
 import { mark } from '../headers/header-list.ts';
 import { FORWARDED, H, HOP_BY_HOP } from '../headers/known.ts';
 import { latin1 } from '../latin1.ts';
+import { resetConnection } from '../tls/server-socket.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import type { Refusal } from './fields.ts';
 import { HeadBuffer } from './head-buffer.ts';
@@ -299,6 +300,9 @@ export class ServerConnection implements ClientStream {
     exchange.setRequestPath(path);
     // What says who the client was is believed from trusted peers only; which server this is, from nobody.
     head.headers.deleteMarked(this.peer.trusted ? FORWARDED_SERVER : FORWARDED);
+    // Before the Connection field is obeyed: a client that says TE names it there (RFC 9110 §10.1.4).
+    const te = head.headers.getKnown(H.TE);
+    if (te !== undefined) exchange.acceptsTrailers = /(^|[,\s])trailers($|[,;\s])/i.test(te);
     let wantsUpgrade = false;
     if (head.hasConnection) {
       const connection = takeConnectionField(head.headers);
@@ -308,8 +312,6 @@ export class ServerConnection implements ClientStream {
     }
     if (wantsUpgrade && head.hasUpgrade) exchange.upgrade = upgradeOf(head.headers);
     if (head.hasExpect && !this.#expect(exchange, head)) return;
-    const te = head.headers.getKnown(H.TE);
-    if (te !== undefined) exchange.acceptsTrailers = /(^|[,\s])trailers($|[,;\s])/i.test(te);
 
     this.#exchange = exchange;
     // What came of the body is read before anything is forwarded: a body known to be bad takes its head with it.
@@ -557,7 +559,7 @@ export class ServerConnection implements ClientStream {
       exchange.finish();
       // Where the end of the connection ends the body, only a reset says that this was not it.
       if (reset) {
-        this.socket.resetAndDestroy();
+        resetConnection(this.socket);
         return;
       }
     }

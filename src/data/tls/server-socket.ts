@@ -17,6 +17,9 @@ interface ServerTlsSocket extends TLSSocket {
   readonly _handle: { verifyError(): Error | null | undefined } | null;
 }
 
+/** The TCP socket below a TLS socket. */
+const carriers = new WeakMap<Socket, Socket>();
+
 const usable = typeof (TLSSocket.prototype as unknown as Partial<ServerTlsSocket>)._releaseControl === 'function';
 
 /**
@@ -26,7 +29,16 @@ const usable = typeof (TLSSocket.prototype as unknown as Partial<ServerTlsSocket
  */
 export function wrapServerSocket(socket: Socket, options: TLSSocketOptions): TLSSocket {
   if (!usable) throw new Error(`Node ${process.version} is not supported: TLSSocket has no _releaseControl`);
-  return new TLSSocket(socket, options);
+  const wrapped = new TLSSocket(socket, options);
+  carriers.set(wrapped, socket);
+  return wrapped;
+}
+
+/** Breaks a client's connection by RST, without a close_notify: its peer cannot take that for the end of a message. */
+export function resetConnection(socket: Socket): void {
+  // TLSSocket.resetAndDestroy() throws: only the TCP socket below can send the RST.
+  (carriers.get(socket) ?? socket).resetAndDestroy();
+  socket.destroy();
 }
 
 /** To be called once, when the handshake is done: from now on TLS errors are emitted as `error`. */

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PasswordVerifier } from '../../../src/data/htpasswd/verifier.ts';
 
@@ -64,5 +66,14 @@ describe('PasswordVerifier', () => {
     await verifier.close();
     expect((await settled).map((check) => check.status)).toEqual(['rejected', 'rejected']);
     expect(await verifier.verify(Buffer.from('secret'), SECRET, wanted)).toBe('match');
+  });
+
+  it('does not keep a process alive that has nothing else to do', async () => {
+    const url = new URL('../../../src/data/htpasswd/verifier.ts', import.meta.url).href;
+    const code = `const { passwordVerifier } = await import('${url}');
+      console.log(await passwordVerifier.verify(Buffer.from('secret'), '${SECRET}', () => true));`;
+    // Rejects where the process has to be killed at the time limit.
+    const run = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000 });
+    expect(run.stdout).toBe('match\n');
   });
 });
