@@ -35,10 +35,11 @@ export function splice(exchange: Exchange, client: Tunnel, upstream: Socket, res
     from.on('error', (error) => {
       exchange.error ??= new ProxyError(from === downstream ? 'CLIENT_GONE' : 'UPSTREAM_CLOSED', error.message, error);
     });
-    from.on('close', () => {
-      // Both directions of a side that is gone are over.
+    from.on('close', (failed: boolean) => {
+      // Both directions of a side that is gone are over; one that broke is told as a break, not as a farewell.
       if (!to.destroyed) {
-        if (to.writableLength > 0) to.destroySoon();
+        if (failed) to.resetAndDestroy();
+        else if (to.writableLength > 0) to.destroySoon();
         else to.destroy();
       }
       closed();

@@ -6,7 +6,7 @@ const PAGE = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf
 
 /** `code → [source, status, retryable]`, as the page's table rows have them. */
 const documented = new Map(
-  [...PAGE.matchAll(/^\| `([A-Z_]+)` \| (\w+) \| (\d+) \| (yes|no) \|/gm)].map(
+  [...PAGE.matchAll(/^\|\s*`([A-Z_]+)`\s*\|\s*(\w+)\s*\|\s*(\d+)\s*\|\s*(yes|no)\s*\|/gm)].map(
     ([, code, source, status, retryable]) => [code, { source, status: Number(status), retryable: retryable === 'yes' }],
   ),
 );

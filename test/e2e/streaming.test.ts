@@ -102,7 +102,7 @@ describe('streams', () => {
 
   it('hands on trailers of requests and of responses', async () => {
     answerWith(
-        'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 42\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 42\r\n\r\n',
     );
     const { bytes } = await sendRaw({
       port,

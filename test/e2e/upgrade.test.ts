@@ -62,18 +62,11 @@ describe('websockets', () => {
     }
     await client.close();
   });
-
-  it('close both sides when the client vanishes', async () => {
-    const before = echo.open;
-    const client = await openWebSocket({ port: proxy.port('web'), requestHost: 'ws.test' });
-    await waitFor('the connection to the upstream', () => echo.open > before);
-    client.raw.reset();
-    await waitFor('the upstream to be told', () => echo.open <= before);
-  });
 });
 
 describe('any other protocol', () => {
-  const REQUEST = 'POST /exec/1/start HTTP/1.1\r\nHost: raw.test\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n';
+  const REQUEST =
+    'POST /exec/1/start HTTP/1.1\r\nHost: raw.test\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n';
   const SWITCH = 'HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nX-From: upstream\r\n\r\n';
 
   it('passes in both directions after 101, bytes behind either head included', async () => {
@@ -109,6 +102,21 @@ describe('any other protocol', () => {
     expect(client.closed).toBe('end');
   });
 
+  it.each(['client', 'upstream'] as const)('closes the other side when one vanishes: the %s', async (side) => {
+    raw.use({ onBytes: (_, chunk) => (chunk.includes('Upgrade: tcp') ? [SWITCH] : []) });
+    await using client = await RawClient.connect({ port: proxy.port('web') });
+    await client.write(REQUEST);
+    await client.waitUntil('101', (c) => c.received.includes('101'));
+    const connection = raw.connections.findLast((c) => c.received.includes('exec'))!;
+    if (side === 'client') {
+      client.reset();
+      await waitFor('the upstream to be told', () => connection.closed !== 'no');
+    } else {
+      connection.socket.resetAndDestroy();
+      expect(await client.closes()).toBe(true);
+    }
+  });
+
   it('does not forward what follows a request whose upgrade was refused', async () => {
     raw.use({ onRequest: () => ['HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nrefused'] });
     await using client = await RawClient.connect({ port: proxy.port('web') });
@@ -141,7 +149,10 @@ describe('any other protocol', () => {
       ],
     });
     expect(responses[0]?.status).toBe(200);
-    const seen = raw.requests().at(-1)!.headers.map(([name]) => name.toLowerCase());
+    const seen = raw
+      .requests()
+      .at(-1)!
+      .headers.map(([name]) => name.toLowerCase());
     expect(seen).not.toContain('upgrade');
     expect(seen).not.toContain('http2-settings');
     expect(seen).not.toContain('connection');

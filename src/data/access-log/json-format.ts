@@ -3,6 +3,7 @@ import type { HeaderList } from '../headers/header-list.ts';
 import { escapeText } from './escape.ts';
 import type { Facts } from './facts.ts';
 import { fieldMode, fieldValues, headerMode } from './fields.ts';
+import type { FieldMode } from './request-path.ts';
 import { secondOf } from './timestamps.ts';
 
 /** Makes one line, without its line feed. */
@@ -10,6 +11,9 @@ export type Format = (facts: Facts) => string;
 
 /** Headers of one request that a line shows at most. */
 const MAX_HEADERS = 256;
+/** Header names whose place in a line is kept. */
+const MAX_KNOWN_HEADERS = 512;
+const MAX_KNOWN_LENGTH = 64;
 
 /** Traefik's JSON access log: one object a line, request headers as `request_<Name>`. */
 export function jsonFormat(config: AccessLog): Format {
@@ -57,20 +61,39 @@ function requestHeaders(config: AccessLog): ((headers: HeaderList) => string) | 
       return out;
     };
   }
+  const known = new Map<string, ShownHeader>();
+  const shown = (name: string): ShownHeader => {
+    let found = known.get(name);
+    if (found !== undefined) return found;
+    const canonical = canonicalName(name);
+    found = { canonical, key: `,"request_${escapeText(canonical)}":"`, mode: mode(canonical) };
+    // Clients make names up; those that are really used come early.
+    if (known.size < MAX_KNOWN_HEADERS && name.length <= MAX_KNOWN_LENGTH) known.set(name, found);
+    return found;
+  };
   return (headers) => {
-    const values = new Map<string, string>();
+    const values = new Map<string, { readonly key: string; value: string }>();
     headers.forEach((name, value) => {
-      const canonical = canonicalName(name);
-      const wanted = mode(canonical);
-      if (wanted === 'drop') return;
-      const before = values.get(canonical);
-      if (before === undefined && values.size >= MAX_HEADERS) return;
-      values.set(canonical, wanted === 'redact' ? 'REDACTED' : before === undefined ? value : `${before},${value}`);
+      const header = shown(name);
+      if (header.mode === 'drop') return;
+      const before = values.get(header.canonical);
+      if (before === undefined) {
+        if (values.size >= MAX_HEADERS) return;
+        values.set(header.canonical, { key: header.key, value: header.mode === 'redact' ? 'REDACTED' : value });
+      } else if (header.mode === 'keep') {
+        before.value += `,${value}`;
+      }
     });
     let out = '';
-    for (const [name, value] of values) out += `,"request_${escapeText(name)}":"${escapeText(value)}"`;
+    for (const { key, value } of values.values()) out += `${key}${escapeText(value)}"`;
     return out;
   };
+}
+
+interface ShownHeader {
+  readonly canonical: string;
+  readonly key: string;
+  readonly mode: FieldMode;
 }
 
 /** `user-agent` → `User-Agent`, as Go writes header names. */

@@ -26,7 +26,7 @@ describe('decodeStatic from a file', () => {
         web: {
           address: ':80',
           asDefault: false,
-          http: { middlewares: [], sanitizePath: true, maxHeaderBytes: 1_048_576 },
+          http: { middlewares: [], sanitizePath: true, maxHeaderBytes: 65_536 },
           forwardedHeaders: { insecure: false, trustedIPs: [] },
           transport: {
             respondingTimeouts: { readTimeout: 60_000, writeTimeout: 0, idleTimeout: 180_000 },
