@@ -14,7 +14,7 @@ import { type DecodedDynamic, decodeDynamic } from './core/config/decode.ts';
 import type { StaticConfig } from './core/config/static.ts';
 import { type Diagnostic, formatDiagnostic } from './core/diagnostic.ts';
 import type { Snapshot } from './core/snapshot.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { checkLogFile, createLogger, type Logger } from './logger.ts';
 import type { LoadedStatic } from './static-file.ts';
 import { VERSION } from './version.ts';
 
@@ -60,6 +60,8 @@ export class Primary {
     const config = this.#config;
     const log = this.#logTo;
     this.#tell(this.#loaded.diagnostics);
+    // Found out here, once, rather than by each worker in turn.
+    if (config.accessLog?.filePath) checkLogFile(config.accessLog.filePath, 'accessLog.filePath');
     this.#defaultCertificate = await generateDefaultCertificate(Date.now());
     const watch = config.providers.file?.watch ?? true;
     this.#material = await Material.open({ watch, log }, () => this.#changed());

@@ -221,6 +221,11 @@ export class Exchange {
     return this.hasQuery ? `${this.path}?${this.query}` : this.path;
   }
 
+  /** Path and query as they came, in normal form, whatever middlewares made of them. */
+  get receivedTarget(): string {
+    return this.#givenTarget;
+  }
+
   /** Sets what was asked for; middlewares then change `path` and `query`. */
   setRequestPath(given: RequestPath): void {
     this.path = given.path;

@@ -107,8 +107,9 @@ describe('the command', () => {
     const file = join(dir.path, 'traefik.yml');
     await writeFile(file, `entryPoints:\n  web:\n    address: "127.0.0.1:${echo.port}"\n`);
     const child = startChild(COMMAND, ['run', '--config', file]);
+    await waitFor('the command to end', () => child.exited(), { describe: child.output });
     expect((await child.exit).code).toBe(1);
-    expect(child.output()).toMatch(new RegExp(`${echo.port}.*in use`, 'i'));
+    expect(child.output()).toMatch(new RegExp(`${echo.port}.*another process listens there`, 'i'));
     expect(child.output()).not.toMatch(/^\s+at /m);
   });
 
@@ -131,15 +132,18 @@ describe('the command', () => {
       'environment variables',
       (port: number) => [[], { TRAEFIK_ENTRYPOINTS_WEB_ADDRESS: `127.0.0.1:${port}`, TRAEFIK_PING_ENTRYPOINT: 'web' }],
     ],
-  ] as const)('takes its settings from %s', async (_, settings) => {
-    const port = await freePort();
-    const [flags, env] = settings(port);
-    const child = startChild(COMMAND, ['run', '--workers', '1', ...flags], env as NodeJS.ProcessEnv);
-    await waitUntilAccepting(child, '127.0.0.1', port);
-    const { responses } = await sendRaw({ port, chunks: ['GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'] });
-    expect(responses[0]?.body.toString()).toBe('OK');
-    expect((await child.stop()).code).toBe(0);
-  });
+  ] as [string, (port: number) => [string[], NodeJS.ProcessEnv]][])(
+    'takes its settings from %s',
+    async (_, settings) => {
+      const port = await freePort();
+      const [flags, env] = settings(port);
+      const child = startChild(COMMAND, ['run', '--workers', '1', ...flags], env);
+      await waitUntilAccepting(child, '127.0.0.1', port);
+      const { responses } = await sendRaw({ port, chunks: ['GET /ping HTTP/1.1\r\nHost: x\r\n\r\n'] });
+      expect(responses[0]?.body.toString()).toBe('OK');
+      expect((await child.stop()).code).toBe(0);
+    },
+  );
 
   it('starts as `traefik --configfile=` does, without a verb', async () => {
     await using dir = await tempDir();

@@ -123,7 +123,9 @@ describe('interim responses', () => {
     answerWith('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n');
     await using client = await RawClient.connect({ port });
     await client.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
-    await client.waitUntil('the hints', (c) => /^HTTP\/1.1 103 [\s\S]*Link: [\s\S]*\r\n\r\n/.test(c.received.toString()));
+    await client.waitUntil('the hints', (c) =>
+      /^HTTP\/1.1 103 [\s\S]*Link: [\s\S]*\r\n\r\n/.test(c.received.toString()),
+    );
     await (await active()).play(['HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok']);
     const { responses } = await client.waitForResponses(1);
     expect(responses.at(-1)?.body.toString()).toBe('ok');

@@ -11,9 +11,9 @@ const REDACTED = 'REDACTED';
  * @param query what the operator wants of query parameters: kept, left out, or their values hidden
  */
 export function requestPath(query: FieldMode): (exchange: Exchange) => string {
-  if (query === 'keep') return (exchange) => exchange.target;
+  if (query === 'keep') return (exchange) => exchange.receivedTarget;
   return (exchange) => {
-    const { target } = exchange;
+    const target = exchange.receivedTarget;
     const at = target.indexOf('?');
     if (at < 0) return target;
     const path = target.slice(0, at);

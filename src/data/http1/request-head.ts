@@ -80,10 +80,8 @@ export class RequestParser {
     // "HTTP/1.x" CRLF
     const versionStart = pos;
     if (to - pos < 10) {
-      for (let i = 0; i < 7 && pos + i < to; i++) {
-        if (buf[pos + i] !== VERSION[i]) return this.#version(buf, versionStart, to);
-      }
-      if (pos + 8 < to && buf[pos + 8] !== CR) return this.#version(buf, versionStart, to);
+      // Only a line that ended can be judged: what is there so far may become any version.
+      for (let i = pos; i < to; i++) if (buf[i] === LF) return this.#version(buf, versionStart, to);
       return 'incomplete';
     }
     for (let i = 0; i < 7; i++) {
@@ -194,7 +192,8 @@ export class RequestParser {
     let end = start;
     while (end < to && end - start < 16 && buf[end] !== CR && buf[end] !== LF) end++;
     const text = latin1(buf, start, end);
-    if (/^HTTP\/[0-9]\.[0-9]$/.test(text) && !/^HTTP\/1\.[01]$/.test(text)) {
+    const whole = buf[end] === CR && buf[end + 1] === LF;
+    if (whole && /^HTTP\/[0-9]\.[0-9]$/.test(text) && !/^HTTP\/1\.[01]$/.test(text)) {
       return this.#fail('CLIENT_VERSION', `the version ${text} is not served`);
     }
     return this.#fail('CLIENT_BAD_REQUEST', 'the request line does not end with HTTP/1.1 or HTTP/1.0');
@@ -241,11 +240,13 @@ function isAuthority(buf: Uint8Array, start: number, end: number): boolean {
   if (buf[pos] !== 0x3a) return false;
   pos++;
   if (end - pos > 5) return false;
+  let port = 0;
   for (; pos < end; pos++) {
     const digit = buf[pos]! - 0x30;
     if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
   }
-  return true;
+  return port <= 65_535;
 }
 
 /** RFC 9112 §3.2.2. `null`: not an absolute http(s) URI with a plain authority. */

@@ -45,6 +45,8 @@ const COPY_LIMIT = 4_096;
 const HELD_LIMIT = 16_384;
 /** A request body that nobody wants is read to its end up to this size, so that the connection can be used again. */
 const DISCARD_LIMIT = 262_144;
+/** A head that comes in pieces is parsed anew at each of them while it is this short; later only as lines end. */
+const EAGER_LIMIT = 4_096;
 /** Bytes of further requests kept while one is under way. */
 const STASH_LIMIT = 65_536;
 /** How long a closed connection is still read, so that the client sees the response before the reset (RFC 9112 §9.6). */
@@ -196,7 +198,10 @@ export class ServerConnection implements ClientStream {
       return;
     }
     const consumed = this.#feed(chunk, 0);
-    if (consumed >= 0 && consumed < chunk.length && this.#bodyDone) this.#keepForLater(chunk, consumed);
+    if (consumed < 0 || consumed === chunk.length || this.#closing || this.#closed) return;
+    // The end of the body may have ended the exchange: what follows is then the next request already.
+    if (this.#exchange === null) this.#process(chunk.subarray(consumed));
+    else this.#keepForLater(chunk, consumed);
   };
 
   /** Bytes that begin with a request, or go on with a head; a loop, because pipelined requests may be answered at once. */
@@ -236,31 +241,34 @@ export class ServerConnection implements ClientStream {
       if (this.#requests > 0) this.#deadline = after(timeouts.headerMs);
     }
     const head = this.#head;
+    const lines = head.lines;
     const progress = head.push(chunk, limits.maxHeadBytes);
-    switch (progress) {
-      case 'incomplete':
-        if (head.lines === 0 && head.length > limits.maxLineBytes) {
-          this.#refuse({
-            code: 'CLIENT_URI_TOO_LONG',
-            detail: `the request line is longer than ${limits.maxLineBytes} bytes`,
-          });
-        }
+    // Each line is judged as it ends, and a short head at every piece: what is wrong by now is refused now.
+    if (progress !== 'incomplete' || head.lines > lines || head.length < EAGER_LIMIT) {
+      const state = parser.parse(head.bytes, 0, head.length, limits);
+      if (state === 'done') {
+        this.#head = null;
+        this.#begin(parser.head!, head.bytes.subarray(0, head.length), parser.end);
         return;
-      case 'bare-lf':
-        this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'a bare LF in the head' });
+      }
+      if (state === 'failed') {
+        this.#refuse(parser.refusal!);
         return;
-      case 'too-long':
-        this.#refuse(
-          head.lines === 0
-            ? { code: 'CLIENT_URI_TOO_LONG', detail: 'the request line does not end' }
-            : { code: 'CLIENT_HEADERS_TOO_LARGE', detail: `the head is longer than ${limits.maxHeadBytes} bytes` },
-        );
-        return;
+      }
     }
-    this.#head = null;
-    const state = parser.parse(head.bytes, 0, head.length, limits);
-    if (state === 'done') this.#begin(parser.head!, head.bytes.subarray(0, head.length), parser.end);
-    else this.#refuse(parser.refusal ?? { code: 'CLIENT_BAD_REQUEST', detail: 'the head cannot be read' });
+    if (head.lines === 0 && head.length > limits.maxLineBytes) {
+      this.#refuse({
+        code: 'CLIENT_URI_TOO_LONG',
+        detail: `the request line is longer than ${limits.maxLineBytes} bytes`,
+      });
+    } else if (progress === 'too-long') {
+      this.#refuse({
+        code: 'CLIENT_HEADERS_TOO_LARGE',
+        detail: `the head is longer than ${limits.maxHeadBytes} bytes`,
+      });
+    } else if (progress !== 'incomplete') {
+      this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the head cannot be read' });
+    }
   }
 
   #begin(head: RequestHead, buf: Buffer, end: number): void {
@@ -348,6 +356,7 @@ export class ServerConnection implements ClientStream {
       if (this.#bodyLeft === 0) this.#bodyDone = true;
       this.onChunk(from === 0 && take === buf.length ? buf : buf.subarray(from, from + take));
       if (this.#bodyDone) this.#endBody();
+      else if (this.#bodyQueue !== null) this.#pause();
       return from + take;
     }
     const pos = chunked.feed(buf, from, buf.length, this);
@@ -360,6 +369,9 @@ export class ServerConnection implements ClientStream {
     if (chunked.done) {
       this.#bodyDone = true;
       this.#endBody();
+    } else if (this.#bodyQueue !== null) {
+      // Nobody reads yet: no more is taken than came with this piece.
+      this.#pause();
     }
     return pos;
   }
@@ -383,7 +395,6 @@ export class ServerConnection implements ClientStream {
     }
     if (this.#bodyQueue === null) this.#bodyQueue = [piece];
     else this.#bodyQueue.push(piece);
-    this.#pause();
   }
 
   #endBody(): void {

@@ -2,7 +2,16 @@ import fc from 'fast-check';
 
 const methods = fc.constantFrom('GET', 'POST', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH');
 const targets = fc.constantFrom('/', '/a/b?c=d', '/%20', '//x', '*', 'http://a.test/x', '/a b', '/a#b', '', '/\x00');
-const versions = fc.constantFrom('HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/1.2', 'http/1.1', '');
+const versions = fc.constantFrom(
+  'HTTP/1.1',
+  'HTTP/1.1',
+  'HTTP/1.1',
+  'HTTP/1.1',
+  'HTTP/1.0',
+  'HTTP/1.2',
+  'http/1.1',
+  '',
+);
 const fields = fc.constantFrom(
   'Host: a.test',
   'X: y',
@@ -58,7 +67,10 @@ const goodRequest = fc.constantFrom(
 /** Streams of requests: good ones, odd ones, and some with bytes changed at random. */
 export const byteStreams: fc.Arbitrary<Buffer> = fc
   .tuple(
-    fc.array(fc.oneof({ weight: 3, arbitrary: goodRequest }, { weight: 2, arbitrary: oddRequest }), { minLength: 1, maxLength: 4 }),
+    fc.array(fc.oneof({ weight: 3, arbitrary: goodRequest }, { weight: 2, arbitrary: oddRequest }), {
+      minLength: 1,
+      maxLength: 4,
+    }),
     fc.array(fc.tuple(fc.nat(400), fc.nat(255)), { maxLength: 2 }),
     fc.boolean(),
   )

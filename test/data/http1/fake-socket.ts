@@ -91,8 +91,15 @@ function collect(exchange: Exchange, seen: SeenRequest[]): void {
   const body: Buffer[] = [];
   const finish = (): void => {
     const headers: string[] = [];
-    exchange.headers.forEach((name, value) => headers.push(`${name}: ${value}`));
-    seen.push({ method: exchange.method, target: exchange.target, headers, body: Buffer.concat(body).toString('latin1') });
+    exchange.headers.forEach((name, value) => {
+      headers.push(`${name}: ${value}`);
+    });
+    seen.push({
+      method: exchange.method,
+      target: exchange.target,
+      headers,
+      body: Buffer.concat(body).toString('latin1'),
+    });
     exchange.reply(200, new HeaderList('', []), '');
   };
   if (exchange.body === 'none') {

@@ -6,13 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteStreams, cut } from './byte-streams.ts';
 import { runCodec } from './fake-socket.ts';
 
+/** FUZZ=20 searches twenty times as long. */
+const LONGER = Number(process.env.FUZZ ?? 1);
+
 describe('the HTTP/1 codec', () => {
   it('reads the same from a byte stream however it is cut', () => {
     fc.assert(
       fc.property(byteStreams, fc.array(fc.nat(2_000), { maxLength: 12 }), (bytes, places) => {
         expect(runCodec(cut(bytes, places))).toEqual(runCodec([bytes]));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 3_000 * LONGER },
     );
   });
 
@@ -22,7 +25,7 @@ describe('the HTTP/1 codec', () => {
         const single = [...bytes].map((byte) => Buffer.from([byte]));
         expect(runCodec(single)).toEqual(runCodec([bytes]));
       }),
-      { numRuns: 500 },
+      { numRuns: 500 * LONGER },
     );
   });
 
@@ -31,7 +34,7 @@ describe('the HTTP/1 codec', () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 5 }), (pieces) => {
         runCodec(pieces.map((piece) => Buffer.from(piece)));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 2_000 * LONGER },
     );
   });
 });
@@ -72,16 +75,23 @@ describe('beside llhttp, strict', () => {
     return seen;
   }
 
-  it('accepts nothing that llhttp refuses, and reads the same requests', async () => {
-    await fc.assert(
-      fc.asyncProperty(byteStreams, async (bytes) => {
-        const ours = runCodec([bytes]).seen.map(({ method, target, body }) => ({ method, target, body }));
-        const theirs = await llhttp(bytes);
-        // Absolute targets go on in origin form, and paths in normal form: only what frames requests is compared for those.
-        const frame = (list: typeof ours) => list.map(({ method, body }) => ({ method, body }));
-        expect(frame(theirs).slice(0, ours.length)).toEqual(frame(ours));
-      }),
-      { numRuns: 400 },
-    );
-  }, 60_000);
+  it(
+    'accepts nothing that llhttp refuses, and reads the same requests',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(byteStreams, async (bytes) => {
+          const read = runCodec([bytes]).seen.map(({ method, target, body }) => ({ method, target, body }));
+          // Any token is a method to a proxy; llhttp knows a list of them, and stops at another.
+          const unknown = read.findIndex(({ method }) => !http.METHODS.includes(method));
+          const ours = unknown < 0 ? read : read.slice(0, unknown);
+          const theirs = await llhttp(bytes);
+          // Absolute targets go on in origin form, and paths in normal form: only what frames requests is compared for those.
+          const frame = (list: typeof ours) => list.map(({ method, body }) => ({ method, body }));
+          expect(frame(theirs).slice(0, ours.length)).toEqual(frame(ours));
+        }),
+        { numRuns: 400 * LONGER },
+      );
+    },
+    60_000 * LONGER,
+  );
 });
