@@ -63,6 +63,10 @@ class Worker implements ListenerHost {
     this.#accessLog?.refused(entryPoint, peer, error, status);
   };
 
+  deaf(entryPoint: string, code: string): void {
+    send({ type: 'deaf', entryPoint, code });
+  }
+
   readonly log: ListenerHost['log'] = (level, message, fields) => this.#log[level](message, fields);
 
   #configure(settings: WorkerSettings): void {

@@ -10,6 +10,8 @@ export interface ListeningSocket {
 
 interface Handle {
   close(): void;
+  /** 0, or an error number. libuv tells here that the address is taken: `bind` itself puts that off until `listen`. */
+  getsockname(out: object): number;
 }
 
 /**
@@ -42,23 +44,35 @@ export class BindError extends Error {
  * @throws BindError with what to do
  */
 export function bindSocket(entryPoint: string, host: string, port: number): ListeningSocket {
-  let made = createServerHandle(host, port, net.isIPv6(host) ? 6 : 4);
+  let made = bind(host, port, net.isIPv6(host) ? 6 : 4);
   if (
     typeof made === 'number' &&
     host === '::' &&
     ['EAFNOSUPPORT', 'EINVAL', 'EADDRNOTAVAIL'].includes(getSystemErrorName(made))
   ) {
-    made = createServerHandle('0.0.0.0', port, 4);
+    made = bind('0.0.0.0', port, 4);
   }
   if (typeof made === 'number') {
     const code = getSystemErrorName(made);
-    throw new BindError(
-      code,
-      `entry point ${entryPoint} cannot listen on ${host === '::' ? '' : host}:${port}: ${advice(code, port)}`,
-    );
+    throw bindError(entryPoint, host, port, code);
   }
   const handle = made;
   return { handle, close: () => handle.close() };
+}
+
+/** @param code the system's name of what went wrong */
+export function bindError(entryPoint: string, host: string, port: number, code: string): BindError {
+  const place = `${host === '::' ? '' : host}:${port}`;
+  return new BindError(code, `entry point ${entryPoint} cannot listen on ${place}: ${advice(code, port)}`);
+}
+
+function bind(host: string, port: number, type: 4 | 6): Handle | number {
+  const handle = createServerHandle(host, port, type);
+  if (typeof handle === 'number') return handle;
+  const error = handle.getsockname({});
+  if (error === 0) return handle;
+  handle.close();
+  return error;
 }
 
 function advice(code: string, port: number): string {

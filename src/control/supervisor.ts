@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { FromWorker, Report, ToWorker, WorkerSettings } from '../core/messages.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
-import { bindSocket, type ListeningSocket } from './listening-sockets.ts';
+import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 
 export type SupervisorLog = (
   level: 'debug' | 'info' | 'warn' | 'error',
@@ -57,6 +57,7 @@ export class Supervisor {
   #earlyDeaths = 0;
   #respawns = 0;
   #lastProblems: readonly string[] = [];
+  #deaf: BindError | null = null;
   #refusals = new Map<number, string>();
 
   constructor(options: SupervisorOptions) {
@@ -74,9 +75,17 @@ export class Supervisor {
   async start(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
     for (let i = 0; i < this.#options.workers; i++) this.#fork();
-    await this.#until(() =>
-      [...this.#members.values()].some((m) => m.listening === this.#sockets.size && m.state === 'serving'),
+    await this.#until(
+      () =>
+        this.#deaf !== null ||
+        this.#stopping ||
+        [...this.#members.values()].some((m) => m.listening === this.#sockets.size && m.state === 'serving'),
     );
+    if (this.#deaf !== null) {
+      const error = this.#deaf;
+      await this.stop(0, 0);
+      throw error;
+    }
   }
 
   /** Hands a snapshot to all workers; resolves when each has answered (or is gone). */
@@ -184,6 +193,12 @@ export class Supervisor {
       case 'listening':
         member.listening++;
         break;
+      case 'deaf': {
+        // Two processes may bind an address; who listens second is told only then.
+        const at = this.#snapshot?.entryPoints[message.entryPoint];
+        this.#deaf ??= bindError(message.entryPoint, at?.host ?? '', at?.port ?? 0, message.code);
+        break;
+      }
       case 'report':
         member.report = message.report;
         break;

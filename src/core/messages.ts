@@ -26,6 +26,8 @@ export type FromWorker =
   | { readonly type: 'applied'; readonly version: number; readonly problems: readonly string[] }
   | { readonly type: 'refused'; readonly version: number; readonly reason: string }
   | { readonly type: 'listening'; readonly entryPoint: string }
+  /** The worker cannot accept on the entry point's socket. `code` is the system's. */
+  | { readonly type: 'deaf'; readonly entryPoint: string; readonly code: string }
   | { readonly type: 'report'; readonly report: Report }
   | { readonly type: 'drained' };
 

@@ -13,6 +13,8 @@ export interface ListenerHost {
   runtime(entryPoint: string): EntryPointRuntime;
   finished(exchange: Exchange): void;
   refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void;
+  /** The listening socket cannot be accepted on. */
+  deaf(entryPoint: string, code: string): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
 }
 
@@ -55,8 +57,9 @@ export class Listener {
     });
     // Half-open: the codec itself says when the sending side closes.
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
-    this.#server.on('error', (error) => {
+    this.#server.on('error', (error: NodeJS.ErrnoException) => {
       host.log('error', `entry point ${entryPoint}: ${error.message}`, { entryPoint });
+      if (!this.#server.listening) host.deaf(entryPoint, error.code ?? 'UNKNOWN');
     });
     this.#stopTicking = onTick((now) => {
       for (const connection of this.#connections) connection.tick(now);
