@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startInternalServer } from './control/api/server.ts';
@@ -8,6 +8,7 @@ import { type BuildOutcome, buildSnapshot } from './control/build/build-snapshot
 import { diffSnapshots } from './control/build/diff.ts';
 import { Material } from './control/files/material.ts';
 import { type FileProvider, type ProviderState, startFileProvider } from './control/providers/file.ts';
+import { makeRuntimeDirectory } from './control/runtime-directory.ts';
 import { Supervisor } from './control/supervisor.ts';
 import { generateDefaultCertificate } from './control/tls/default-certificate.ts';
 import { type DecodedDynamic, decodeDynamic } from './core/config/decode.ts';
@@ -34,10 +35,11 @@ export class Primary {
   readonly #config: StaticConfig;
   readonly #log: Logger;
   readonly #startedAt = new Date();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'phoenix-proxy-'));
+  readonly #directory = makeRuntimeDirectory();
   readonly #ticketKeys = randomBytes(48).toString('base64');
   readonly #closers: (() => Promise<void>)[] = [];
-  #supervisor!: Supervisor;
+  /** Set once the workers are about to be started. */
+  #supervisor: Supervisor | null = null;
   #material!: Material;
   #provider: FileProvider | null = null;
   #files: ProviderState<FileContent> = { name: 'file', files: [], diagnostics: [] };
@@ -69,13 +71,16 @@ export class Primary {
     await this.#startFileProvider(watch);
 
     const built = this.#build(1);
-    this.#supervisor = new Supervisor({
+    // It may have been told to stop by now.
+    if (this.#stops > 0) return;
+    const supervisor = new Supervisor({
       workers: config.workers ?? availableParallelism(),
       settings: { log: config.log, ...(config.accessLog === undefined ? {} : { accessLog: config.accessLog }) },
       exec: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)),
       log,
     });
-    this.#supervisor.bind(built.snapshot.entryPoints);
+    this.#supervisor = supervisor;
+    supervisor.bind(built.snapshot.entryPoints);
     const internal = await startInternalServer({
       socketPath: this.#socketPath,
       log,
@@ -91,14 +96,14 @@ export class Primary {
     });
     this.#closers.push(() => internal.close());
     this.#take(built);
-    await this.#supervisor.start(built.snapshot);
+    await supervisor.start(built.snapshot);
     void this.#material.watch(built.referencedFiles);
     const places = Object.values(built.snapshot.entryPoints).map(
       (e) => `${e.name} on ${e.host === '::' ? '' : e.host}:${e.port}`,
     );
     const { routers, services } = built.snapshot.http;
     this.#log.info(
-      `ready: ${places.join(', ')}; ${Object.keys(routers).length} routers, ${Object.keys(services).length} services, ${this.#supervisor.workers.length} workers`,
+      `ready: ${places.join(', ')}; ${Object.keys(routers).length} routers, ${Object.keys(services).length} services, ${supervisor.workers.length} workers`,
     );
   }
 
@@ -119,7 +124,7 @@ export class Primary {
   /** SIGUSR1: log files are closed and opened again. */
   reopen(): void {
     this.#log.reopen();
-    this.#supervisor.tell({ type: 'reopen' });
+    this.#supervisor?.tell({ type: 'reopen' });
   }
 
   /** SIGTERM, SIGINT: drains and resolves when everything is closed. A second call cuts at once. */
@@ -128,7 +133,7 @@ export class Primary {
     const accept = Math.max(0, ...graces.map((g) => g.requestAcceptGraceMs));
     const grace = Math.max(0, ...graces.map((g) => g.graceMs));
     if (++this.#stops === 1) this.#log.info(`stopping: requests under way have ${grace / 1000} s`);
-    await this.#supervisor.stop(accept, grace);
+    await this.#supervisor?.stop(accept, grace);
     if (this.#stops > 1 && this.#closers.length === 0) return;
     await Promise.allSettled(this.#closers.splice(0).map((close) => close()));
     this.discard();
@@ -210,7 +215,7 @@ export class Primary {
         this.#diagnose(built);
         continue;
       }
-      const result = await this.#supervisor.publish(built.snapshot);
+      const result = await this.#supervisor!.publish(built.snapshot);
       for (const problem of result.problems) this.#log.warn(problem);
       if (result.applied === 0) {
         this.#log.error(`no worker took version ${result.version}: version ${before.version} stays live`);

@@ -1,6 +1,7 @@
 import tls from 'node:tls';
 import type { LoadBalancer } from '../core/config/dynamic.ts';
 import type { ServersTransportSnapshot, Snapshot } from '../core/snapshot.ts';
+import { mapVersion } from '../core/tls/versions.ts';
 import { roundRobin } from './balancer/round-robin.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
 import type { ForwardTarget } from './forward.ts';
@@ -149,8 +150,8 @@ export class Services {
       context = tls.createSecureContext({
         ...(rootCAs.length > 0 ? { ca: [...rootCAs] } : {}),
         ...(pairs.length > 0 ? { cert: pairs.map((pair) => pair.cert), key: pairs.map((pair) => pair.key) } : {}),
-        ...(minVersion === undefined ? {} : { minVersion: goVersion(minVersion) }),
-        ...(maxVersion === undefined ? {} : { maxVersion: goVersion(maxVersion) }),
+        ...(minVersion === undefined ? {} : { minVersion: version(minVersion) }),
+        ...(maxVersion === undefined ? {} : { maxVersion: version(maxVersion) }),
       });
       this.#contexts.set(name, context);
     }
@@ -158,8 +159,9 @@ export class Services {
   }
 }
 
-/** `VersionTLS12` → `TLSv1.2`. */
-function goVersion(name: string): tls.SecureVersion {
-  const digits = /^VersionTLS1([0-3])$/.exec(name)?.[1] ?? '2';
-  return digits === '0' ? 'TLSv1' : (`TLSv1.${digits}` as tls.SecureVersion);
+/** @throws where it is no version; the check has said so already, and disabled the transport */
+function version(name: string): tls.SecureVersion {
+  const mapped = mapVersion(name);
+  if (!mapped.ok) throw new Error(mapped.message);
+  return mapped.value;
 }
