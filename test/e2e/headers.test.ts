@@ -135,14 +135,23 @@ interface Ask {
   readonly method?: string;
   readonly target?: string;
   readonly headers?: readonly string[];
+  /** As it stands on the wire, framing included. */
+  readonly body?: string;
 }
 
 /** One request, byte by byte what the test says; the answer and, where it came there, the upstream's view of it. */
 async function ask(host: string, options: Ask = {}): Promise<{ response: RawResponse; seen: SeenRequest | undefined }> {
-  const { entryPoint = 'web', authority = `${host}.test`, method = 'GET', target = '/', headers = [] } = options;
+  const {
+    entryPoint = 'web',
+    authority = `${host}.test`,
+    method = 'GET',
+    target = '/',
+    headers = [],
+    body = '',
+  } = options;
   const before = new Set(upstream.requests());
   const head = [`${method} ${target} HTTP/1.1`, `Host: ${authority}`, ...headers, '', ''].join('\r\n');
-  const { responses } = await sendRaw({ port: proxy.port(entryPoint), chunks: [head], methods: [method] });
+  const { responses } = await sendRaw({ port: proxy.port(entryPoint), chunks: [head + body], methods: [method] });
   const response = responses.at(-1);
   if (response === undefined) throw new Error('the connection was closed without an answer');
   return { response, seen: upstream.requests().find((request) => !before.has(request)) };
@@ -220,6 +229,29 @@ describe('forwarded headers from a peer that is not trusted', () => {
   });
 });
 
+describe('forwarded headers', () => {
+  it.each([[SPOOFED], [DISGUISED]])(
+    'cannot come in by the trailers: some upstreams merge those into the headers',
+    async (lines) => {
+      const { seen } = await ask('plain', {
+        method: 'POST',
+        headers: ['Transfer-Encoding: chunked'],
+        body: `2\r\nhi\r\n0\r\n${lines.join('\r\n')}\r\nX-Sum: 1\r\n\r\n`,
+      });
+      const carrier = upstream.connections.find((c) => c.requests.some((request) => request === seen));
+      expect(carrier?.received.toString('latin1')).toMatch(/\r\n0\r\nX-Sum: 1\r\n\r\n$/);
+    },
+  );
+
+  it('say ws for a websocket', async () => {
+    const seen = await askUpstream('plain', {
+      headers: ['Connection: Upgrade, X-Forwarded-Proto', 'Upgrade: websocket', 'X-Forwarded-Proto: wss'],
+    });
+    expect(values(seen, 'X-Forwarded-Proto')).toEqual(['ws']);
+    expect(values(seen, 'Connection')).toEqual(['Upgrade']);
+  });
+});
+
 describe('forwarded headers from a trusted peer', () => {
   it('are kept, and X-Forwarded-For gets the peer’s address', async () => {
     const headers = SPOOFED.filter((line) => !line.startsWith('X-Forwarded-Server'));
@@ -248,6 +280,16 @@ describe('forwarded headers from a trusted peer', () => {
     expect(seen.header('x-forwarded-port')).toBe('443');
     expect(seen.header('x-forwarded-host')).toBe('plain.test');
     expect(seen.header('x-real-ip')).toBe('127.0.0.1');
+  });
+
+  it('are the proxy’s own where the peer sent them empty, or spelled with underscores', async () => {
+    const headers = ['X-Forwarded-Proto:', 'X-Forwarded-Host:', 'X-Forwarded-Port:', 'X_Real_Ip: 3.3.3.3'];
+    const seen = await askUpstream('plain', { entryPoint: 'trusting', headers });
+    expect(values(seen, 'X-Forwarded-Proto')).toEqual(['http']);
+    expect(values(seen, 'X-Forwarded-Host')).toEqual(['plain.test']);
+    expect(values(seen, 'X-Forwarded-Port')).toEqual(['80']);
+    expect(values(seen, 'X-Real-Ip')).toEqual(['127.0.0.1']);
+    expect(values(seen, 'X_Real_Ip')).toEqual([]);
   });
 
   it('cannot be removed by naming them in Connection', async () => {

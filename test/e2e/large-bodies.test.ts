@@ -166,11 +166,17 @@ describe('a large body goes through with flat memory', () => {
 });
 
 describe('a slow reader', () => {
-  it('stops the upstream instead of filling the proxy, and gets the rest when it reads on', async () => {
+  it('stops the upstream instead of filling the proxy, and gets the rest when it reads on', async ({
+    onTestFailed,
+  }) => {
     const blocks = 256;
+    let length = 0;
+    onTestFailed(() => {
+      console.log(`read ${length} bytes; the source gave away ${handedOut}, ${source.open} open\n${proxy.output()}`);
+    });
+    handedOut = 0;
     const response = await get('source.test', `/?blocks=${blocks}`);
     const hash = createHash('sha256');
-    let length = 0;
     let pause: Promise<void> | undefined;
     const readNothing = async (): Promise<void> => {
       response.pause();

@@ -38,7 +38,8 @@ function forwardedAtOnce(exchange: Exchange): string {
     lines = `X-Forwarded-For: ${peer.address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Server: ${HOSTNAME}\r\nX-Real-Ip: ${peer.address}\r\n`;
     peer.forwardedLines = lines;
   }
-  return `${lines}X-Forwarded-Host: ${authority}\r\nX-Forwarded-Port: ${forwardedPort(authority, peer.tls === null ? '80' : '443')}\r\n`;
+  const host = authority === '' ? '' : `X-Forwarded-Host: ${authority}\r\n`;
+  return `${lines}${host}X-Forwarded-Port: ${forwardedPort(authority, peer.tls === null ? '80' : '443')}\r\n`;
 }
 
 /** What a trusted peer, or a middleware, said stands; the rest is added. */
@@ -52,7 +53,8 @@ function forwardedOneByOne(exchange: Exchange): string {
     proto = peer.tls === null ? (websocket ? 'ws' : 'http') : websocket ? 'wss' : 'https';
     lines += `X-Forwarded-Proto: ${proto}\r\n`;
   }
-  if (headers.getKnown(H.X_FORWARDED_HOST) === undefined) lines += `X-Forwarded-Host: ${authority}\r\n`;
+  if (authority !== '' && headers.getKnown(H.X_FORWARDED_HOST) === undefined)
+    lines += `X-Forwarded-Host: ${authority}\r\n`;
   if (headers.getKnown(H.X_FORWARDED_PORT) === undefined) {
     const secure = peer.tls !== null || proto === 'https' || proto === 'wss';
     lines += `X-Forwarded-Port: ${forwardedPort(authority, secure ? '443' : '80')}\r\n`;

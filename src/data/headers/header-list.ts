@@ -137,6 +137,16 @@ export class HeaderList {
     for (let i = added.length - 2; i >= 0; i -= 2) if (ids[identifyName(added[i]!)] === 1) added.splice(i, 2);
   }
 
+  /** Removes the received fields whose id is marked in `ids` and for which `unwanted` holds. */
+  deleteMarkedIf(ids: Uint8Array, unwanted: (name: string, value: string) => boolean): void {
+    const spans = this.spans;
+    for (let at = 0; at < spans.length; at += SPAN) {
+      const start = spans[at]!;
+      if (start < 0 || ids[spans[at + 3]!] !== 1) continue;
+      if (unwanted(this.source.substring(start, spans[at + 1]!), this.#value(at))) spans[at] = -1;
+    }
+  }
+
   /** Adds a field behind those that are there. The caller answers for its characters: see {@link isFieldValue}. */
   append(name: string, value: string): void {
     if (this.#added === null) this.#added = [name, value];

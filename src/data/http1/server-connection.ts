@@ -307,7 +307,12 @@ export class ServerConnection implements ClientStream {
     }
     exchange.setRequestPath(path);
     // What says who the client was is believed from trusted peers only; which server this is, from nobody.
-    head.headers.deleteMarked(this.peer.trusted ? FORWARDED_SERVER : FORWARDED);
+    if (this.peer.trusted) {
+      head.headers.deleteMarked(FORWARDED_SERVER);
+      head.headers.deleteMarkedIf(FORWARDED, saysNothing);
+    } else {
+      head.headers.deleteMarked(FORWARDED);
+    }
     // Before the Connection field is obeyed: a client that says TE names it there (RFC 9110 §10.1.4).
     const te = head.headers.getKnown(H.TE);
     if (te !== undefined) exchange.acceptsTrailers = /(^|[,\s])trailers($|[,;\s])/i.test(te);
@@ -751,6 +756,11 @@ export class ServerConnection implements ClientStream {
 
 function after(ms: number): number {
   return ms === 0 ? 0 : clock.now + ms;
+}
+
+/** A forwarded header without a value, or spelled with `_`, would keep the proxy from saying what a backend looks for. */
+function saysNothing(name: string, value: string): boolean {
+  return value === '' || name.includes('_');
 }
 
 /** The protocol to upgrade to. h2c is none: its upgrade would hide requests from the proxy (RFC 9113 dropped it). */
