@@ -190,6 +190,7 @@ export class Primary {
       defaultCertificate: this.#defaultCertificate,
       ticketKeys: this.#ticketKeys,
       internalSocket: this.#socketPath,
+      ...(this.#live === null ? {} : { live: this.#live }),
     });
   }
 

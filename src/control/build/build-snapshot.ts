@@ -36,6 +36,8 @@ export interface BuildInput {
   readonly ticketKeys: string;
   /** Path of the primary's unix socket. */
   readonly internalSocket: string;
+  /** What is served now, for what can only be kept. */
+  readonly live?: Snapshot;
 }
 
 export interface BuildOutcome extends Outcome {
@@ -66,6 +68,7 @@ export function buildSnapshot(input: BuildInput): BuildOutcome {
     now: input.now,
     generated: input.defaultCertificate,
     ticketKeys: input.ticketKeys,
+    ...(input.live === undefined ? {} : { live: input.live.tls }),
   });
   const resolvers = new Set(Object.keys(input.static.certificatesResolvers));
   const context = { findings, entryPoints, services, middlewares, tlsOptions: tls.options, resolvers };

@@ -1,5 +1,5 @@
 import type { Path } from '../../core/config/paths.ts';
-import { tlsOptionsSchema } from '../../core/config/tls.ts';
+import { type KeyPair, tlsOptionsSchema } from '../../core/config/tls.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { CertificateSnapshot, TlsOptionsSnapshot, TlsSnapshot } from '../../core/snapshot.ts';
 import { DEFAULT_TLS_OPTIONS } from '../../core/tls/host-options.ts';
@@ -20,6 +20,8 @@ export interface TlsInput {
   /** Served where nothing else covers the name and no default certificate is configured. */
   readonly generated: CertificateSnapshot;
   readonly ticketKeys: string;
+  /** What is live: a pair that cannot be used any more goes on being served as it last could. */
+  readonly live?: TlsSnapshot;
 }
 
 /** Certificates, stores and options. What cannot be used has its diagnostic; the rest is served. */
@@ -32,7 +34,8 @@ export function buildTls(input: TlsInput): TlsSnapshot {
   };
 }
 
-function loadCertificates({ merged, reader, findings, now }: TlsInput): readonly CertificateSnapshot[] {
+function loadCertificates(input: TlsInput): readonly CertificateSnapshot[] {
+  const { merged, findings } = input;
   const loaded = new Map<string, CertificateSnapshot>();
   for (const { value, place } of merged.certificates) {
     value.stores?.forEach((store, index) => {
@@ -43,22 +46,40 @@ function loadCertificates({ merged, reader, findings, now }: TlsInput): readonly
         hint: 'leave `stores` out',
       });
     });
-    const { certFile, keyFile } = value;
-    const { certificate, diagnostics } = loadKeyPair({
-      certFile,
-      keyFile,
-      read: reader.file,
-      now,
-      place: pointTo(place),
-    });
-    findings.diagnostics.push(...diagnostics);
+    const certificate = loadOrKeep(value, pointTo(place), input);
     // Two files that name the same certificate are no mistake.
     if (certificate !== null && !loaded.has(certificate.fingerprint)) loaded.set(certificate.fingerprint, certificate);
   }
   return [...loaded.values()];
 }
 
-function defaultCertificate({ merged, reader, findings, now, generated }: TlsInput): CertificateSnapshot {
+/**
+ * A pair as it is on disk, or as it last was: who renews writes two files, and between the two they do not match.
+ */
+function loadOrKeep(pair: KeyPair, place: Partial<Diagnostic>, input: TlsInput): CertificateSnapshot | null {
+  const { certFile, keyFile } = pair;
+  const { certificate, diagnostics } = loadKeyPair({
+    certFile,
+    keyFile,
+    read: input.reader.file,
+    now: input.now,
+    place,
+  });
+  input.findings.diagnostics.push(...diagnostics);
+  if (certificate !== null || input.live === undefined) return certificate;
+  const kept = [...input.live.certificates, input.live.defaultCertificate].find(({ origin }) => origin === certFile);
+  if (kept === undefined) return null;
+  input.findings.diagnostics.push({
+    ...place,
+    severity: 'warning',
+    code: 'certificate-kept',
+    message: `the certificate read from ${certFile} before goes on being served, until the pair can be used again`,
+  });
+  return kept;
+}
+
+function defaultCertificate(input: TlsInput): CertificateSnapshot {
+  const { merged, findings, generated } = input;
   for (const { name, place } of merged.tlsStores.values()) {
     if (name === DEFAULT_STORE) continue;
     const message = 'only the store `default` is served; this one has no effect';
@@ -75,9 +96,7 @@ function defaultCertificate({ merged, reader, findings, now, generated }: TlsInp
   }
   if (value.defaultCertificate === undefined) return generated;
   const place = pointTo(store.place, { at: ['defaultCertificate'] });
-  const { certificate, diagnostics } = loadKeyPair({ ...value.defaultCertificate, read: reader.file, now, place });
-  findings.diagnostics.push(...diagnostics);
-  return certificate ?? generated;
+  return loadOrKeep(value.defaultCertificate, place, input) ?? generated;
 }
 
 function resolveOptions({ merged, reader, findings, now }: TlsInput): Readonly<Record<string, TlsOptionsSnapshot>> {

@@ -101,6 +101,7 @@ export class UpstreamConnection {
   /** Whether the request is written completely. */
   #sent = true;
   #chunkedRequest = false;
+  #paused = false;
   #held = '';
 
   /** @param buffer set where the socket was made with `onread`; reads then come by {@link read} */
@@ -192,10 +193,12 @@ export class UpstreamConnection {
   }
 
   pause(): void {
+    this.#paused = true;
     this.socket.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.socket.resume();
   }
 
@@ -351,6 +354,8 @@ export class UpstreamConnection {
     const receiver = this.#receiver!;
     this.#receiver = null;
     this.deadline = 0;
+    // The last piece may have been one too many for the client: who uses the connection next must not find it deaf.
+    if (this.#paused) this.resume();
     if (this.#reusable && this.#sent && extra === 0 && !this.socket.destroyed) {
       this.#state = 'idle';
       this.#owner.released(this);
