@@ -64,12 +64,14 @@ export class Primary {
     this.#tell(this.#loaded.diagnostics);
     // Found out here, once, rather than by each worker in turn.
     if (config.accessLog?.filePath) checkLogFile(config.accessLog.filePath, 'accessLog.filePath');
-    this.#defaultCertificate = await generateDefaultCertificate(Date.now());
+    // Its key takes a while to make: the files are read meanwhile.
+    const certificate = generateDefaultCertificate(Date.now());
     const watch = config.providers.file?.watch ?? true;
     this.#material = await Material.open({ watch, log }, () => this.#changed());
     this.#closers.push(() => this.#material.close());
     await this.#startFileProvider(watch);
 
+    this.#defaultCertificate = await certificate;
     const built = this.#build(1);
     // It may have been told to stop by now.
     if (this.#stops > 0) return;
