@@ -17,9 +17,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   data: ['core', 'data'],
 };
 const TOP: Readonly<Record<string, readonly string[]>> = {
-  'worker.ts': ['core', 'data', 'logger.ts'],
+  'worker.ts': ['core', 'data', 'logger.ts', 'open-log.ts'],
   'primary.ts': ['core', 'control', 'logger.ts', 'static-file.ts', 'version.ts'],
-  'logger.ts': ['core', 'log-line.ts', 'log-destination.ts'],
+  'logger.ts': ['core', 'log-line.ts', 'log-destination.ts', 'open-log.ts'],
 };
 /** Modules with a single place of use, and why. */
 const SINGLE: Readonly<Record<string, readonly string[]>> = {

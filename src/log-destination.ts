@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
-import { explainLogFile } from './core/log-file.ts';
+import { closeSync, writeSync } from 'node:fs';
+import { openLog } from './open-log.ts';
 
 const STDOUT = 1;
 /** Bytes that wait for a slow reader; beyond it lines are lost rather than memory. */
@@ -28,7 +28,7 @@ export class LogDestination {
   constructor(path: string, complain: (problem: string) => void) {
     this.#path = path;
     this.#complain = complain;
-    this.#fd = path === '' ? openStdout() : openLogFile(path, SETTING);
+    this.#fd = openLog(path, SETTING);
   }
 
   /** @param line with its line feed */
@@ -64,7 +64,7 @@ export class LogDestination {
   /** @throws Error where the file cannot be opened anew; the old one stays in use */
   reopen(): void {
     if (this.#path === '') return;
-    const fd = openLogFile(this.#path, SETTING);
+    const fd = openLog(this.#path, SETTING);
     closeSync(this.#fd);
     this.#fd = fd;
   }
@@ -95,30 +95,5 @@ export class LogDestination {
       this.#complain(error instanceof Error ? error.message : String(error));
     }
     return null;
-  }
-}
-
-/** @throws Error where the file cannot be opened; the message names it and says what to do */
-export function openLogFile(path: string, setting: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-  try {
-    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o664);
-  } catch (error) {
-    throw new Error(explainLogFile(path, setting, error), { cause: error });
-  }
-}
-
-/**
- * Standard output; where it is a pipe or a terminal, opened anew so that it can be written without blocking, which leaves
- * the way others write to it alone.
- */
-function openStdout(): number {
-  const stat = fstatSync(STDOUT);
-  if (!stat.isFIFO() && !stat.isCharacterDevice()) return STDOUT;
-  try {
-    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    // No /proc, or the pipe belongs to another user: then it may block, as it does for most programs.
-    return STDOUT;
   }
 }

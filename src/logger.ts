@@ -2,8 +2,9 @@ import { closeSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import pino from 'pino';
 import type { Log } from './core/config/static.ts';
-import { LogDestination, openLogFile } from './log-destination.ts';
+import { LogDestination } from './log-destination.ts';
 import { formatLine } from './log-line.ts';
+import { openLog } from './open-log.ts';
 
 /** The proxy's own log. Fields become keys of the JSON line, or `key=value` behind the message. */
 export interface Logger {
@@ -106,7 +107,7 @@ export function createLogger(settings: LoggerSettings): Logger {
  * @throws Error where the file cannot be written to; the message names it and says what to do
  */
 export function checkLogFile(path: string, setting: string): void {
-  closeSync(openLogFile(path, setting));
+  closeSync(openLog(path, setting));
 }
 
 function levelOf(level: Log['level']): string {

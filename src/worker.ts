@@ -7,6 +7,7 @@ import { onTick } from './data/clock.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { openLog } from './open-log.ts';
 
 /**
  * A worker: the data plane. It does what the primary says, in this order:
@@ -71,7 +72,7 @@ class Worker implements ListenerHost {
 
   #configure(settings: WorkerSettings): void {
     this.#log = createLogger(settings.log);
-    if (settings.accessLog !== undefined) this.#accessLog = openAccessLog(settings.accessLog, this.log);
+    if (settings.accessLog !== undefined) this.#accessLog = openAccessLog(settings.accessLog, this.log, openLog);
   }
 
   #apply(snapshot: Snapshot): void {

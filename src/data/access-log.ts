@@ -25,9 +25,12 @@ type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?
 
 const SETTING = 'accessLog.filePath';
 
+/** Opens where lines go; an empty path is standard output. `setting` says where the path was configured. */
+type OpenLog = (path: string, setting: string) => number;
+
 /** @throws Error where the file cannot be opened; the message names it and says what to do */
-export function openAccessLog(config: AccessLogConfig, log: Log): AccessLog {
-  return new FormattedLog(config, log);
+export function openAccessLog(config: AccessLogConfig, log: Log, open: OpenLog): AccessLog {
+  return new FormattedLog(config, log, open);
 }
 
 class FormattedLog implements AccessLog {
@@ -37,13 +40,14 @@ class FormattedLog implements AccessLog {
   readonly #withInternals: boolean;
   readonly #facts = new Facts();
 
-  constructor(config: AccessLogConfig, log: Log) {
+  constructor(config: AccessLogConfig, log: Log, open: OpenLog) {
+    const path = config.filePath ?? '';
     this.#format = config.format === 'json' ? jsonFormat(config) : commonFormat(config, config.format === 'common');
     this.#wanted = compileFilter(config);
     this.#withInternals = config.addInternals;
     this.#writer = new LineWriter({
-      path: config.filePath ?? '',
-      setting: SETTING,
+      path,
+      open: () => open(path, SETTING),
       bufferingSize: config.bufferingSize,
       warn: (message, fields) => log('warn', `access log: ${message}`, fields),
     });

@@ -4,6 +4,7 @@ import { onTick } from './clock.ts';
 import type { Exchange, Peer, PeerTls } from './exchange.ts';
 import { DEFAULT_MAX_FIELDS, DEFAULT_MAX_LINE_BYTES } from './http1/limits.ts';
 import { type Http1Service, ServerConnection } from './http1/server-connection.ts';
+import { plainAddress } from './plain-address.ts';
 import type { EntryPointRuntime } from './runtime.ts';
 import { TlsTerminator } from './tls/terminator.ts';
 
@@ -182,12 +183,6 @@ class SocketPeer implements Peer {
   get localPort(): number {
     return this.#socket.localPort ?? 0;
   }
-}
-
-/** `::ffff:192.0.2.1` is how a dual-stack listener writes 192.0.2.1. */
-function plainAddress(address: string | undefined): string | null {
-  if (address === undefined) return null;
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function limitsOf(maxHeadBytes: number): Http1Service['limits'] {

@@ -1,5 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, write, writeSync } from 'node:fs';
-import { explainLogFile } from '../../core/log-file.ts';
+import { closeSync, fstatSync, write, writeSync } from 'node:fs';
 
 /** Lines are written when there are that many characters of them, */
 const FLUSH_CHARACTERS = 64 * 1024;
@@ -19,8 +18,8 @@ const STDOUT = 1;
 export interface LineWriterOptions {
   /** Empty: standard output. */
   readonly path: string;
-  /** Where the path was configured, for messages. */
-  readonly setting: string;
+  /** Opens the destination, and anew after a rotation. Throws an Error that says what to do. */
+  readonly open: () => number;
   /** Lines that may be held back; 0 = as many as come in 250 ms. */
   readonly bufferingSize: number;
   readonly warn: (message: string, fields: Record<string, unknown>) => void;
@@ -55,7 +54,7 @@ export class LineWriter {
     this.#options = options;
     const { bufferingSize } = options;
     this.#flushLines = bufferingSize > 0 ? Math.min(bufferingSize, MAX_LINES) : MAX_LINES;
-    this.#fd = open(options);
+    this.#fd = options.open();
     this.#isFile = fstatSync(this.#fd).isFile();
     process.on('exit', this.#lastWords);
   }
@@ -77,7 +76,7 @@ export class LineWriter {
     if (this.#closed || this.#options.path === '') return;
     let fd: number;
     try {
-      fd = open(this.#options);
+      fd = this.#options.open();
     } catch (error) {
       this.#options.warn(`not reopened: ${(error as Error).message}`, {});
       return;
@@ -183,31 +182,6 @@ export class LineWriter {
       this.#drop(this.#heldLines, error instanceof Error ? error.message : String(error));
     }
   };
-}
-
-function open({ path, setting }: LineWriterOptions): number {
-  if (path === '') return openStdout();
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
-  try {
-    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o664);
-  } catch (error) {
-    throw new Error(explainLogFile(path, setting, error), { cause: error });
-  }
-}
-
-/**
- * Standard output; where it is a pipe or a terminal, opened anew so that writing does not block: a process cannot exit
- * while one of libuv's threads waits for a reader.
- */
-function openStdout(): number {
-  const stat = fstatSync(STDOUT);
-  if (!stat.isFIFO() && !stat.isCharacterDevice()) return STDOUT;
-  try {
-    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-  } catch {
-    // No /proc, or the pipe belongs to another user.
-    return STDOUT;
-  }
 }
 
 /** The end of as many whole lines as a pipe takes in one piece; of one line, where that is longer. */

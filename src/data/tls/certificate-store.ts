@@ -6,6 +6,7 @@ import {
   type TlsBinding,
   type TlsBindingConflict,
 } from '../../core/tls/host-options.ts';
+import { plainAddress } from '../plain-address.ts';
 import { CertificateIndex } from './certificate-index.ts';
 import { type CompiledOptions, compileOptions } from './compiled-options.ts';
 import { ContextCache, type ServerContext } from './context-cache.ts';
@@ -160,12 +161,6 @@ export function compileTls(
   settings: CompileTlsSettings = {},
 ): TlsRuntime {
   return new TlsRuntime(tls, bindings, previous, settings);
-}
-
-/** `::ffff:192.0.2.1` is how a dual-stack listener writes 192.0.2.1. */
-function plainAddress(address: string | undefined): string | null {
-  if (address === undefined) return null;
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function byFingerprint(

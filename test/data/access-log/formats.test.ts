@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ProxyError } from '../../../src/core/errors.ts';
 import { type AccessLog, openAccessLog } from '../../../src/data/access-log.ts';
+import { openLog } from '../../../src/open-log.ts';
 import { tempDir } from '../../support/temp.ts';
 import { config, exchange, peer, proxied } from './support.ts';
 
@@ -10,9 +11,10 @@ import { config, exchange, peer, proxied } from './support.ts';
 async function lines(given: Record<string, unknown>, write: (log: AccessLog) => void): Promise<string[]> {
   await using dir = await tempDir();
   const filePath = join(dir.path, 'access.log');
-  const log = openAccessLog(config({ ...given, filePath }), (_level, message) => {
+  const unwanted = (_level: string, message: string): void => {
     throw new Error(message);
-  });
+  };
+  const log = openAccessLog(config({ ...given, filePath }), unwanted, openLog);
   write(log);
   await new Promise<void>((resolve) => log.close(resolve));
   return readFileSync(filePath, 'utf8').split('\n').slice(0, -1);

@@ -3,6 +3,7 @@ import { closeSync, constants, existsSync, openSync, readFileSync, readSync, ren
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LineWriter } from '../../../src/data/access-log/line-writer.ts';
+import { openLog } from '../../../src/open-log.ts';
 import { type Child, startChild } from '../../support/child.ts';
 import { tempDir } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -10,7 +11,7 @@ import { waitFor } from '../../support/wait-for.ts';
 function writer(path: string, warnings: string[] = [], bufferingSize = 0): LineWriter {
   return new LineWriter({
     path,
-    setting: 'accessLog.filePath',
+    open: () => openLog(path, 'accessLog.filePath'),
     bufferingSize,
     warn: (message) => warnings.push(message),
   });
@@ -45,8 +46,11 @@ describe('the line writer', () => {
     await using dir = await tempDir();
     const path = join(dir.path, 'a.log');
     const module = new URL('../../../src/data/access-log/line-writer.ts', import.meta.url).href;
+    const opener = new URL('../../../src/open-log.ts', import.meta.url).href;
     const script = `import { LineWriter } from ${JSON.stringify(module)};
-      const lines = new LineWriter({ path: ${JSON.stringify(path)}, setting: 's', bufferingSize: 0, warn: console.error });
+      import { openLog } from ${JSON.stringify(opener)};
+      const path = ${JSON.stringify(path)};
+      const lines = new LineWriter({ path, open: () => openLog(path, 's'), bufferingSize: 0, warn: console.error });
       let n = 0;
       const more = () => {
         for (let i = 0; i < 100 && n < 3000; i++) lines.write(JSON.stringify({ pid: process.pid, n: n++, pad: 'x'.repeat(n % 700) }));
