@@ -15,6 +15,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   control: ['core', 'control'],
   data: ['core', 'data'],
+  // Verbs wire: `run` starts the primary, `check` builds a snapshot without running one, the others talk to a running one.
+  command: ['core', 'control', 'command', 'primary.ts', 'static-file.ts', 'version.ts'],
 };
 const TOP: Readonly<Record<string, readonly string[]>> = {
   'worker.ts': ['core', 'data', 'logger.ts', 'open-log.ts'],

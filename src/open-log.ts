@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync } from 'node:fs';
 import { explainLogFile } from './core/log-file.ts';
+import { OperatorError } from './core/operator-error.ts';
 
 const STDOUT = 1;
 
@@ -8,7 +9,7 @@ const STDOUT = 1;
  *
  * @param path empty: standard output
  * @param setting where the path was configured, for the message
- * @throws Error where the file cannot be opened; the message names it and says what to do
+ * @throws OperatorError where the file cannot be opened; the message names it and says what to do
  */
 export function openLog(path: string, setting: string): number {
   if (path === '') return openStdout();
@@ -16,7 +17,7 @@ export function openLog(path: string, setting: string): number {
   try {
     return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o664);
   } catch (error) {
-    throw new Error(explainLogFile(path, setting, error), { cause: error });
+    throw new OperatorError(explainLogFile(path, setting, error), { cause: error });
   }
 }
 

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { decodeStatic } from './core/config/load-static.ts';
+import { COMMAND_LINE, decodeStatic } from './core/config/load-static.ts';
 import type { Path } from './core/config/paths.ts';
 import type { StaticConfig } from './core/config/static.ts';
 import type { Diagnostic, Position } from './core/diagnostic.ts';
+import { OperatorError } from './core/operator-error.ts';
 
 /** The static configuration, from wherever it came. */
 export interface LoadedStatic {
@@ -17,12 +18,16 @@ export interface LoadedStatic {
 }
 
 /** Why there is nothing to start on. */
-export class StaticConfigError extends Error {
+export class StaticConfigError extends OperatorError {
   readonly diagnostics: readonly Diagnostic[];
+  /** The command line is wrong, and nothing else. */
+  readonly isUsage: boolean;
 
   constructor(message: string, diagnostics: readonly Diagnostic[]) {
     super(message);
     this.diagnostics = diagnostics;
+    const errors = diagnostics.filter((d) => d.severity === 'error');
+    this.isUsage = errors.length > 0 && errors.every((d) => d.file === COMMAND_LINE);
   }
 }
 
@@ -74,7 +79,8 @@ export function loadStatic(flags: readonly string[], env: NodeJS.ProcessEnv): Lo
 function configFlag(flags: readonly string[]): string | undefined {
   for (const [i, flag] of flags.entries()) {
     const match = /^--?config(?:file)?(?:=(.*))?$/is.exec(flag);
-    if (match !== null) return match[1] ?? flags[i + 1];
+    // One without a value is reported with the other flags.
+    if (match !== null) return match[1] === '' ? undefined : (match[1] ?? flags[i + 1]);
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { OperatorError } from '../core/operator-error.ts';
 
 /** A bound socket that nobody accepts on in this process: workers get duplicates of it. */
 export interface ListeningSocket {
@@ -29,7 +30,7 @@ type CreateServerHandle = (
 const createServerHandle = (net as unknown as { readonly _createServerHandle: CreateServerHandle })._createServerHandle;
 
 /** Why an address cannot be listened on, for people. */
-export class BindError extends Error {
+export class BindError extends OperatorError {
   readonly code: string;
 
   constructor(code: string, message: string) {

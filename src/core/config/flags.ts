@@ -3,9 +3,13 @@ import { report } from './normalise.ts';
 import { formatPath } from './paths.ts';
 import { assign, resolveTokens, type Settings, type Token } from './settings.ts';
 import type { Shape } from './shape.ts';
+import { suggest } from './suggest.ts';
 
 /** Flags of the command itself: they say where the file is, and are no settings. */
-const COMMAND_FLAGS = new Set(['config', 'configfile']);
+const COMMAND_FLAGS = new Map([
+  ['config', 'config'],
+  ['configfile', 'configFile'],
+]);
 
 /**
  * Reads settings from command-line flags as Traefik does: `--entryPoints.web.address=:80`, the same with the value as
@@ -42,16 +46,21 @@ export function readFlags(state: Decoding, shape: Shape, flags: readonly string[
         index++;
       }
     }
-    if (isCommand) continue;
+    if (isCommand) {
+      if (value === undefined || value === '')
+        report(state, 'error', 'bad-flag', [], `the flag \`--${name}\` needs a file`, `write --${name}=FILE`);
+      continue;
+    }
     if (!known) {
-      const meant = target?.suggestion;
+      const command = suggest(name, COMMAND_FLAGS.values());
+      const meant = target?.suggestion === undefined ? command : formatPath(target.suggestion);
       report(
         state,
         'error',
         'unknown-flag',
         [],
         `unknown flag \`--${name}\``,
-        meant === undefined ? undefined : `did you mean \`--${formatPath(meant)}\`?`,
+        meant === undefined ? undefined : `did you mean \`--${meant}\`?`,
       );
     } else if (value === undefined) {
       report(state, 'error', 'bad-flag', target.path, `the flag \`--${name}\` needs a value`, `write --${name}=VALUE`);

@@ -45,6 +45,9 @@ interface Layer {
   readonly removed: readonly Path[];
 }
 
+/** What stands for the file in diagnostics about flags. */
+export const COMMAND_LINE = 'command line';
+
 const SHAPE = shapeOf(staticConfigSchema);
 const NOWHERE: Positions = () => undefined;
 
@@ -58,7 +61,7 @@ export function decodeStatic({ file, flags, env }: StaticInput): DecodedStatic {
   const diagnostics: Diagnostic[] = [];
   const fromFile = file === undefined ? emptyLayer() : fileLayer(file.name, file.text);
   const fromEnv = settingsLayer('environment', (state) => readEnvironment(state, SHAPE, env));
-  const fromFlags = settingsLayer('command line', (state) => readFlags(state, SHAPE, flags));
+  const fromFlags = settingsLayer(COMMAND_LINE, (state) => readFlags(state, SHAPE, flags));
   const { positions } = fromFile.state;
 
   // Lowest first.

@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { Primary } from '../primary.ts';
+import { loadStatic } from '../static-file.ts';
+import { fail } from './fail.ts';
+
+/** `proxy run`: serves until it is told to stop. */
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('serve; takes every static setting as a flag too, as Traefik does (--entryPoints.web.address=:80)')
+    .option('--config <file>', 'the static file (alias --configFile); Traefik’s default places are searched without it')
+    .option('--workers <n>', 'worker processes; one for each processor without it')
+    // Settings are decoded by the schema, which knows more names than a parser of options.
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => run(process.argv.slice(process.argv[2] === 'run' ? 3 : 2)));
+}
+
+async function run(flags: readonly string[]): Promise<void> {
+  const primary = new Primary(loadStatic(flags, process.env));
+  let stopping = false;
+  const stop = (): void => {
+    stopping = true;
+    primary.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('exit', () => primary.discard());
+  // A reload asked for while it starts is done behind it: without a handler the signal would end the process.
+  let started: Promise<void> = Promise.resolve();
+  process.on('SIGHUP', () => void started.then(() => primary.reload()).catch(fail));
+  process.on('SIGUSR1', () => void started.then(() => primary.reopen()).catch(fail));
+  started = primary.start();
+  try {
+    await started;
+  } catch (error) {
+    if (!stopping) throw error;
+  }
+}
