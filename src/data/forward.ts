@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { ProxyError } from '../core/errors.ts';
+import type { Outcome } from './balancer/endpoint-state.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
 import type { Exchange, Handler, RequestBodySink } from './exchange.ts';
 import { forwardHead } from './headers/forward-head.ts';
@@ -25,7 +26,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 export function forwardTo(target: ForwardTarget): Handler {
   return (exchange) => {
     exchange.serviceName = target.name;
-    const endpoint = target.balancer.pick(exchange);
+    const endpoint = target.balancer.pick(exchange, null);
     if (endpoint === null) {
       exchange.fail(new ProxyError('PROXY_NO_SERVER', `${target.name} has no server`));
       return;
@@ -51,6 +52,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   #giveUp: (() => void) | null = null;
   #reused = false;
   #retried = false;
+  #done = false;
 
   constructor(exchange: Exchange, target: ForwardTarget, endpoint: Endpoint) {
     this.#exchange = exchange;
@@ -61,6 +63,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   begin(): void {
     const exchange = this.#exchange;
     const { pool } = this.#endpoint;
+    this.#endpoint.state.inFlight++;
     exchange.upstreamUrl = this.#endpoint.url;
     exchange.upstreamAddress = pool.target.address;
     exchange.upstreamStartedAt = performance.now();
@@ -86,6 +89,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
 
   onConnectFailed(error: ProxyError): void {
     this.#giveUp = null;
+    this.#over('connect-failed');
     this.#exchange.fail(error);
   }
 
@@ -128,6 +132,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   onHead(head: UpstreamHead): void {
     const exchange = this.#exchange;
     exchange.upstreamStatus = head.status;
+    this.#tell(head.status >= 500 ? 'server-error' : 'success');
     exchange.response.onDrain = this.#resume;
     exchange.start({
       status: head.status,
@@ -149,6 +154,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   onEnd(trailers: HeaderList | null): void {
     const exchange = this.#exchange;
     this.#connection = null;
+    this.#over(null);
     exchange.onCancel = null;
     exchange.upstreamEndedAt = performance.now();
     exchange.response.end(trailers);
@@ -164,6 +170,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
       this.#connect();
       return;
     }
+    this.#over(error.code.endsWith('_TIMEOUT') ? 'timeout' : 'broken');
     exchange.onCancel = null;
     exchange.upstreamEndedAt = performance.now();
     exchange.fail(error);
@@ -172,6 +179,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   onUpgrade(head: UpstreamHead, upstream: Socket, rest: Buffer | null): void {
     const exchange = this.#exchange;
     this.#connection = null;
+    this.#over('success');
     exchange.onCancel = null;
     exchange.upstreamStatus = 101;
     // An upstream that switches to something else than what the client asked for speaks to nobody.
@@ -202,5 +210,19 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     const connection = this.#connection;
     this.#connection = null;
     connection?.destroy();
+    this.#over(null);
   };
+
+  /** The one place where the outcome of an attempt is told. */
+  #tell(outcome: Outcome): void {
+    this.#endpoint.state.record(outcome);
+  }
+
+  /** The attempt is over. @param outcome null where it has been told, or there is none to tell */
+  #over(outcome: Outcome | null): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#endpoint.state.inFlight--;
+    if (outcome !== null) this.#tell(outcome);
+  }
 }

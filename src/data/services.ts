@@ -2,6 +2,7 @@ import tls from 'node:tls';
 import type { LoadBalancer } from '../core/config/dynamic.ts';
 import type { ServersTransportSnapshot, Snapshot } from '../core/snapshot.ts';
 import { mapVersion } from '../core/tls/versions.ts';
+import { EndpointState } from './balancer/endpoint-state.ts';
 import { roundRobin } from './balancer/round-robin.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
 import type { ForwardTarget } from './forward.ts';
@@ -15,6 +16,8 @@ const INTERNAL_TRANSPORT = 'internal';
 export class Services {
   readonly #targets = new Map<string, ForwardTarget>();
   readonly #pools = new Map<string, UpstreamPool>();
+  /** By service, then by URL. */
+  readonly #states = new Map<string, Map<string, EndpointState>>();
   readonly #contexts = new Map<string, tls.SecureContext>();
   readonly #broken = new Map<string, string>();
   readonly #snapshot: Snapshot;
@@ -50,6 +53,16 @@ export class Services {
     return target;
   }
 
+  /** What is known of a server of a service; undefined where the service has no such server. */
+  state(service: string, url: string): EndpointState | undefined {
+    return this.#states.get(service)?.get(url);
+  }
+
+  /** Every server of every service. */
+  *states(): Iterable<EndpointState> {
+    for (const states of this.#states.values()) yield* states.values();
+  }
+
   get pools(): Iterable<UpstreamPool> {
     return this.#pools.values();
   }
@@ -65,11 +78,11 @@ export class Services {
 
   #loadBalancer(name: string, config: LoadBalancer, before: Balancer | null): ForwardTarget {
     const transport = config.serversTransport ?? 'default@internal';
-    const endpoints = config.servers.map((server) => this.#endpoint(server, transport));
+    const endpoints = config.servers.map((server) => this.#endpoint(name, server, transport));
     return { name, passHostHeader: config.passHostHeader, balancer: roundRobin(endpoints, before) };
   }
 
-  #endpoint(server: LoadBalancer['servers'][number], transportName: string): Endpoint {
+  #endpoint(service: string, server: LoadBalancer['servers'][number], transportName: string): Endpoint {
     const url = new URL(server.url);
     const secure = url.protocol === 'https:';
     const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
@@ -89,6 +102,7 @@ export class Services {
       weight: server.weight ?? 1,
       host: url.host,
       basePath: server.preservePath === true ? path : '',
+      state: this.#state(service, server.url),
       pool: this.#pool(`${url.protocol}//${host}:${port} ${content}`, (key) => ({
         key,
         address: `${url.hostname}:${port}`,
@@ -118,6 +132,7 @@ export class Services {
       weight: 1,
       host: 'internal',
       basePath: `/${name}`,
+      state: this.#state(name, `unix:${path}`),
       pool: this.#pool(`unix:${path} ${INTERNAL_TRANSPORT}`, (key) => ({
         key,
         address: path,
@@ -130,6 +145,20 @@ export class Services {
         idleTimeoutMs: 10_000,
       })),
     };
+  }
+
+  #state(service: string, url: string): EndpointState {
+    let states = this.#states.get(service);
+    if (states === undefined) {
+      states = new Map();
+      this.#states.set(service, states);
+    }
+    let state = states.get(url);
+    if (state === undefined) {
+      state = this.#previous?.state(service, url) ?? new EndpointState(service, url);
+      states.set(url, state);
+    }
+    return state;
   }
 
   #pool(key: string, make: (key: string) => PoolTarget): UpstreamPool {

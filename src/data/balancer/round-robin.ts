@@ -1,3 +1,4 @@
+import type { Exchange } from '../exchange.ts';
 import type { Balancer, Endpoint } from './types.ts';
 
 interface Turn {
@@ -7,26 +8,23 @@ interface Turn {
 
 /**
  * Smooth weighted round robin: in each round of `sum(weights)` picks every endpoint has exactly its share, and the picks of
- * one are spread. Endpoints of weight 0 get nothing.
+ * one are spread. Endpoints of weight 0 get nothing, nor do those that are not available.
  */
 export function roundRobin(endpoints: readonly Endpoint[], previous: Balancer | null): Balancer {
   const turns: Turn[] = endpoints.filter((e) => e.weight > 0).map((endpoint) => ({ endpoint, current: 0 }));
-  const total = turns.reduce((sum, turn) => sum + turn.endpoint.weight, 0);
   if (previous instanceof RoundRobin) {
     for (const turn of turns) turn.current = previous.position(turn.endpoint.url);
   }
-  return new RoundRobin(endpoints, turns, total);
+  return new RoundRobin(endpoints, turns);
 }
 
 class RoundRobin implements Balancer {
   readonly endpoints: readonly Endpoint[];
   readonly #turns: readonly Turn[];
-  readonly #total: number;
 
-  constructor(endpoints: readonly Endpoint[], turns: readonly Turn[], total: number) {
+  constructor(endpoints: readonly Endpoint[], turns: readonly Turn[]) {
     this.endpoints = endpoints;
     this.#turns = turns;
-    this.#total = total;
   }
 
   /** Where an endpoint stands, so that a reload does not begin anew. */
@@ -34,17 +32,21 @@ class RoundRobin implements Balancer {
     return this.#turns.find((turn) => turn.endpoint.url === url)?.current ?? 0;
   }
 
-  pick(): Endpoint | null {
+  pick(_exchange: Exchange, tried: readonly Endpoint[] | null): Endpoint | null {
     const turns = this.#turns;
-    if (turns.length === 1) return turns[0]!.endpoint;
     let best: Turn | null = null;
+    let total = 0;
     for (let i = 0; i < turns.length; i++) {
       const turn = turns[i]!;
-      turn.current += turn.endpoint.weight;
+      const { endpoint } = turn;
+      if (!endpoint.state.available || tried?.includes(endpoint) === true) continue;
+      const weight = endpoint.weight * endpoint.state.share;
+      total += weight;
+      turn.current += weight;
       if (best === null || turn.current > best.current) best = turn;
     }
     if (best === null) return null;
-    best.current -= this.#total;
+    best.current -= total;
     return best.endpoint;
   }
 }

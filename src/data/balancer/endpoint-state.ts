@@ -1,0 +1,55 @@
+/**
+ * How one attempt at an endpoint ended. An attempt that the client broke off tells nothing of the endpoint and is not told.
+ *
+ * - `success`: a response with a status below 500 began
+ * - `server-error`: a response with a status of 500 or more
+ * - `connect-failed`: refused, unreachable, no name, no TLS, not in time
+ * - `broken`: reset, closed, unreadable or cut short after the request was sent
+ * - `timeout`: connected, and the response did not begin or go on in time
+ */
+export type Outcome = 'success' | 'server-error' | 'connect-failed' | 'broken' | 'timeout';
+
+/** Told of each attempt: where passive checks plug in. */
+export type OutcomeObserver = (state: EndpointState, outcome: Outcome) => void;
+
+/**
+ * What a worker knows of one server of one service. One object for each (service, URL), kept across reloads, so that health,
+ * positions and counts do not begin anew.
+ */
+export class EndpointState {
+  /** Qualified name of the service. */
+  readonly service: string;
+  /** As configured. */
+  readonly url: string;
+  /** What active checks say. */
+  up = true;
+  /** Taken out for a while by passive checks. */
+  ejected = false;
+  /** Gets nothing new; sticky clients go on. */
+  draining = false;
+  /** Share of its weight that it gets, 0..1: less than 1 in slow start. */
+  share = 1;
+  /** Attempts under way in this worker, those that are connecting too. */
+  inFlight = 0;
+  observer: OutcomeObserver | null = null;
+
+  constructor(service: string, url: string) {
+    this.service = service;
+    this.url = url;
+  }
+
+  /** Whether it may get new requests. */
+  get available(): boolean {
+    return this.up && !this.ejected && !this.draining;
+  }
+
+  /** Whether clients that are bound to it may go on. */
+  get reachable(): boolean {
+    return this.up && !this.ejected;
+  }
+
+  /** How an attempt ended, told once for each. */
+  record(outcome: Outcome): void {
+    this.observer?.(this, outcome);
+  }
+}
