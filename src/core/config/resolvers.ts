@@ -10,16 +10,29 @@ export const acmeSchema = z.strictObject({
   disableCommonName: flag.default(false),
   /** Path of the file that keeps account and certificates. */
   storage: text.default('acme.json'),
-  keyType: z.enum(['EC256', 'EC384', 'RSA2048', 'RSA4096', 'RSA8192']).default('RSA4096'),
+  /** Of the certificates. Traefik: RSA4096, whose handshakes cost a server some thirty times as much. */
+  keyType: z.enum(['EC256', 'EC384', 'RSA2048', 'RSA4096', 'RSA8192']).default('EC256'),
   eab: z.strictObject({ kid: text.exactOptional(), hmacEncoded: text.exactOptional() }).exactOptional(),
-  /** Hours. */
+  /** Hours. Needless: a certificate's own dates say when it is renewed. */
   certificatesDuration: integer.default(2160),
   clientTimeout: durationOr(120_000),
   clientResponseHeaderTimeout: durationOr(30_000),
   certificateTimeout: durationOr(30_000),
   caCertificates: strings.default([]),
   caSystemCertPool: flag.default(false),
+  /** The name that the CA's certificate must have, where it is not the one in `caServer`. */
   caServerName: text.exactOptional(),
+  /** Ours: the SHA-256 of the CA's root certificate, in hexadecimal. The root is then fetched from step-ca itself. */
+  caFingerprint: z
+    .string()
+    .transform((value) => value.replaceAll(':', '').toLowerCase())
+    .refine(
+      (value) => /^[0-9a-f]{64}$/.test(value),
+      'must be 64 hexadecimal digits: step certificate fingerprint root_ca.crt',
+    )
+    .exactOptional(),
+  /** Ours: the address (`host` or `host:port`) to connect to, whatever the name in `caServer` resolves to. */
+  caAddress: text.exactOptional(),
   dnsChallenge: z
     .strictObject({
       provider: text.exactOptional(),
