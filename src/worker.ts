@@ -3,6 +3,7 @@ import type { ErrorCode } from './core/errors.ts';
 import type { FromWorker, ToWorker, WorkerSettings } from './core/messages.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { type AccessLog, openAccessLog } from './data/access-log.ts';
+import { LiveChallenges } from './data/challenges.ts';
 import { onTick } from './data/clock.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
@@ -18,6 +19,7 @@ class Worker implements ListenerHost {
   #runtime: Runtime | null = null;
   #log: Logger = createLogger({ level: 'ERROR', format: 'common' });
   #accessLog: AccessLog | null = null;
+  readonly challenges = new LiveChallenges();
   readonly #listeners = new Map<string, Listener>();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
   #requests = 0;
@@ -34,6 +36,10 @@ class Worker implements ListenerHost {
         break;
       case 'listen':
         this.#listen(message.entryPoint, handle);
+        break;
+      case 'challenges':
+        this.challenges.take(message.challenges);
+        send({ type: 'challenged', revision: message.challenges.revision });
         break;
       case 'drain':
         this.#drain(message.acceptMs, message.graceMs);
@@ -78,7 +84,7 @@ class Worker implements ListenerHost {
   #apply(snapshot: Snapshot): void {
     try {
       const previous = this.#runtime;
-      const runtime = new Runtime(snapshot, previous, this.log);
+      const runtime = new Runtime(snapshot, previous, this.log, this.challenges);
       this.#runtime = runtime;
       for (const listener of this.#listeners.values()) listener.refresh();
       previous?.services.retire(runtime.services);

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
-import type { FromWorker, Report, ToWorker, WorkerSettings } from '../core/messages.ts';
+import type { Challenges, FromWorker, Report, ToWorker, WorkerSettings } from '../core/messages.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 
@@ -36,12 +36,16 @@ interface Member {
   state: State;
   applied: number;
   listening: number;
+  /** The revision of the ACME challenges that it knows. */
+  challenged: number;
   report: Report | null;
 }
 
 /** A worker that lived less than this has failed to start. */
 const EARLY_DEATH_MS = 5_000;
 const MAX_BACKOFF_MS = 30_000;
+/** A worker that takes longer to answer must not hold up every certificate. */
+const CHALLENGE_TIMEOUT_MS = 5_000;
 
 /**
  * Keeps the workers: forks, feeds, replaces, drains them. It holds the listening sockets, so that the death of every worker
@@ -53,6 +57,7 @@ export class Supervisor {
   readonly #sockets = new Map<string, ListeningSocket>();
   readonly #waiters = new Set<() => void>();
   #snapshot: Snapshot | null = null;
+  #challenges: Challenges | null = null;
   #stopping = false;
   #earlyDeaths = 0;
   #respawns = 0;
@@ -100,6 +105,30 @@ export class Supervisor {
     );
     const applied = [...this.#members.values()].filter((m) => m.applied >= version).length;
     return { version, applied, refused: [...this.#refusals.values()], problems: this.#lastProblems };
+  }
+
+  /**
+   * Tells all workers which ACME challenges are under way; a worker that starts later is told before it listens. Resolves
+   * when each has said that it knows (or is gone), so that the authority may come.
+   */
+  async challenge(challenges: Challenges): Promise<void> {
+    this.#challenges = challenges;
+    for (const member of this.#members.values()) this.#send(member, { type: 'challenges', challenges });
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.#wake();
+    }, CHALLENGE_TIMEOUT_MS);
+    const owing = (): Member[] =>
+      [...this.#members.values()].filter((m) => m.state === 'serving' && m.challenged < challenges.revision);
+    await this.#until(() => late || owing().length === 0);
+    clearTimeout(timer);
+    for (const { worker } of owing()) {
+      this.#options.log(
+        'warn',
+        `worker ${worker.process.pid} has not taken the ACME challenges within ${CHALLENGE_TIMEOUT_MS} ms`,
+      );
+    }
   }
 
   /** Workers by process id, for status. */
@@ -161,7 +190,15 @@ export class Supervisor {
 
   #fork(): void {
     const worker = cluster.fork();
-    const member: Member = { worker, startedAt: Date.now(), state: 'starting', applied: 0, listening: 0, report: null };
+    const member: Member = {
+      worker,
+      startedAt: Date.now(),
+      state: 'starting',
+      applied: 0,
+      listening: 0,
+      challenged: 0,
+      report: null,
+    };
     this.#members.set(worker.id, member);
     worker.on('message', (message: FromWorker) => this.#receive(member, message));
     worker.on('error', (error) => this.#options.log('warn', `worker ${worker.process.pid}: ${error.message}`));
@@ -175,6 +212,7 @@ export class Supervisor {
       case 'ready':
         this.#send(member, { type: 'configure', settings: this.#options.settings });
         if (this.#snapshot !== null) this.#send(member, { type: 'snapshot', snapshot: this.#snapshot });
+        if (this.#challenges !== null) this.#send(member, { type: 'challenges', challenges: this.#challenges });
         break;
       case 'applied': {
         member.applied = message.version;
@@ -189,6 +227,9 @@ export class Supervisor {
       case 'refused':
         this.#refusals.set(member.worker.id, message.reason);
         this.#options.log('error', `worker ${member.worker.process.pid} keeps its configuration: ${message.reason}`);
+        break;
+      case 'challenged':
+        member.challenged = message.revision;
         break;
       case 'listening':
         member.listening++;

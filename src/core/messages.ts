@@ -15,6 +15,8 @@ export type ToWorker =
   | { readonly type: 'configure'; readonly settings: WorkerSettings }
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'listen'; readonly entryPoint: string }
+  /** Acknowledged by `challenged`: the authority must not come before. */
+  | { readonly type: 'challenges'; readonly challenges: Challenges }
   /** Finish what is under way, within `graceMs`, then exit. `acceptMs`: go on accepting for that long first. */
   | { readonly type: 'drain'; readonly acceptMs: number; readonly graceMs: number }
   /** Close and reopen log files (after a rotation). */
@@ -26,6 +28,7 @@ export type FromWorker =
   | { readonly type: 'applied'; readonly version: number; readonly problems: readonly string[] }
   | { readonly type: 'refused'; readonly version: number; readonly reason: string }
   | { readonly type: 'listening'; readonly entryPoint: string }
+  | { readonly type: 'challenged'; readonly revision: number }
   /** The worker cannot accept on the entry point's socket. `code` is the system's. */
   | { readonly type: 'deaf'; readonly entryPoint: string; readonly code: string }
   | { readonly type: 'report'; readonly report: Report }
@@ -36,4 +39,14 @@ export interface Report {
   readonly requests: number;
   readonly connections: number;
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+}
+
+/** The ACME challenges under way, all of them; each message takes the place of the one before. */
+export interface Challenges {
+  /** Counts up. */
+  readonly revision: number;
+  /** Of http-01: requests for these are passed to `acme-http@internal`. */
+  readonly tokens: readonly string[];
+  /** Of tls-alpn-01: what a connection with this server name is answered with. */
+  readonly alpn: readonly { readonly serverName: string; readonly cert: string; readonly key: string }[];
 }

@@ -1,5 +1,6 @@
 import net, { type Server, type Socket } from 'node:net';
 import { ProxyError } from '../core/errors.ts';
+import type { LiveChallenges } from './challenges.ts';
 import { onTick } from './clock.ts';
 import type { Exchange, Peer, PeerTls } from './exchange.ts';
 import { DEFAULT_MAX_FIELDS, DEFAULT_MAX_LINE_BYTES } from './http1/limits.ts';
@@ -12,6 +13,8 @@ import { TlsTerminator } from './tls/terminator.ts';
 export interface ListenerHost {
   /** The entry point under the newest snapshot. */
   runtime(entryPoint: string): EntryPointRuntime;
+  /** ACME challenges under way. */
+  readonly challenges: LiveChallenges;
   finished(exchange: Exchange): void;
   refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void;
   /** The listening socket cannot be accepted on. */
@@ -51,6 +54,7 @@ export class Listener {
     };
     this.#tls = new TlsTerminator({
       entryPoint: () => host.runtime(entryPoint).tls,
+      challenge: (serverName) => host.challenges.tls(serverName),
       plaintext: (socket) => {
         this.#handshaking.delete(socket);
         this.#serve(socket, null);
@@ -119,7 +123,7 @@ export class Listener {
   #accept(socket: Socket): void {
     this.accepted++;
     const runtime = this.#host.runtime(this.entryPoint);
-    if (!runtime.peeks) {
+    if (!runtime.peeks && !this.#host.challenges.expectsTls) {
       this.#serve(socket, null);
       return;
     }

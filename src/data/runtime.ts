@@ -4,6 +4,7 @@ import { hostsOfRule } from '../core/rule/ast.ts';
 import { parseRule } from '../core/rule/parser.ts';
 import type { EntryPointSnapshot, RouterSnapshot, Snapshot } from '../core/snapshot.ts';
 import type { TlsBinding } from '../core/tls/host-options.ts';
+import { LiveChallenges } from './challenges.ts';
 import { compileTrust } from './entry-trust.ts';
 import type { Exchange, Handler } from './exchange.ts';
 import { forwardTo } from './forward.ts';
@@ -23,6 +24,15 @@ interface Route {
 
 type Log = MiddlewareContext['log'];
 
+/** Where http-01 is answered. */
+const ACME_SERVICE = 'acme-http@internal';
+
+/** Requests of certificate authorities, which no router, redirection or middleware may get at. */
+interface ChallengeRoute {
+  readonly live: LiveChallenges;
+  readonly handle: Handler;
+}
+
 /** One entry point under one snapshot. */
 export class EntryPointRuntime {
   readonly config: EntryPointSnapshot;
@@ -32,10 +42,18 @@ export class EntryPointRuntime {
   readonly peeks: boolean;
   readonly #plain: RouteTable<Route>;
   readonly #secure: RouteTable<Route>;
+  readonly #challenges: ChallengeRoute;
   readonly #view = new RouteView();
 
-  constructor(config: EntryPointSnapshot, tls: EntryPointTls, plain: RouteTable<Route>, secure: RouteTable<Route>) {
+  constructor(
+    config: EntryPointSnapshot,
+    tls: EntryPointTls,
+    plain: RouteTable<Route>,
+    secure: RouteTable<Route>,
+    challenges: ChallengeRoute,
+  ) {
     this.config = config;
+    this.#challenges = challenges;
     this.tls = tls;
     this.trusts = compileTrust(config.forwardedHeaders);
     this.#plain = plain;
@@ -47,6 +65,11 @@ export class EntryPointRuntime {
   dispatch(exchange: Exchange): void {
     const host = normalizeHost(exchange.authority);
     exchange.host = host;
+    if (this.#challenges.live.isHttp(exchange.path)) {
+      exchange.routerName = ACME_SERVICE;
+      this.#challenges.handle(exchange);
+      return;
+    }
     const { tls } = exchange.peer;
     if (tls !== null && this.tls.isMisdirected(host, tls)) {
       exchange.fail(new ProxyError('CLIENT_MISDIRECTED', `${host} has other TLS options than the connection`));
@@ -101,7 +124,7 @@ export class Runtime {
   readonly problems: readonly string[];
   readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
 
-  constructor(snapshot: Snapshot, previous: Runtime | null, log: Log) {
+  constructor(snapshot: Snapshot, previous: Runtime | null, log: Log, challenges = new LiveChallenges()) {
     const problems: string[] = [];
     this.snapshot = snapshot;
     this.services = new Services(snapshot, previous?.services ?? null);
@@ -138,6 +161,7 @@ export class Runtime {
         `entry point ${conflict.entryPoint}: ${conflict.host} is wanted with several TLS options; the default ones apply`,
       );
     }
+    const challenged = { live: challenges, handle: this.#challengeHandler() };
     this.#entryPoints = new Map(
       Object.values(snapshot.entryPoints).map((config) => [
         config.name,
@@ -146,6 +170,7 @@ export class Runtime {
           this.tls.entryPoint(config.name),
           compileRouter(plain.get(config.name)!),
           compileRouter(secure.get(config.name)!),
+          challenged,
         ),
       ]),
     );
@@ -154,6 +179,12 @@ export class Runtime {
 
   entryPoint(name: string): EntryPointRuntime | undefined {
     return this.#entryPoints.get(name);
+  }
+
+  #challengeHandler(): Handler {
+    return ACME_SERVICE in this.snapshot.http.services
+      ? forwardTo(this.services.target(ACME_SERVICE))
+      : refuse(`there is no service ${ACME_SERVICE}`);
   }
 
   #pipeline(router: RouterSnapshot, log: Log, problems: string[]): Handler {

@@ -70,6 +70,8 @@ export interface AcmeCertificate {
 export interface AcmeChallenges {
   /** The body for `GET /.well-known/acme-challenge/TOKEN` (RFC 8555 section 8.3), while that challenge is open. */
   http01(token: string): string | undefined;
+  /** The tokens that `http01` knows: workers pass requests for these on, and for no other. */
+  tokens(): readonly string[];
   /** What a ClientHello with the ALPN protocol `acme-tls/1` is answered with (RFC 8737). The same array while nothing changes. */
   alpn(): readonly AlpnChallenge[];
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { TLSSocket, TLSSocketOptions } from 'node:tls';
+import { ACME_TLS_ALPN } from '../../core/tls/alpn.ts';
 import type { EntryPointTls } from './certificate-store.ts';
 import { judgeClientCertificate } from './client-certificate.ts';
 import type { CompiledOptions } from './compiled-options.ts';
@@ -26,6 +27,11 @@ export interface TlsTerminatorOptions {
    * Gets connections that do not begin with TLS, untouched (what was read is put back). Absent: they are a failure.
    */
   readonly plaintext?: (socket: Socket) => void;
+  /**
+   * Asked where a client offers `acme-tls/1` and nothing else: what it is answered with, if that challenge is under way.
+   * Such a connection ends with its handshake (RFC 8737 section 4), and `done` is not called.
+   */
+  readonly challenge?: (serverName: string) => Readonly<TLSSocketOptions> | null;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -129,8 +135,27 @@ export class TlsTerminator {
       else if (hello.state === 'malformed') refuse('malformed-hello', hello.reason);
       else {
         sni = hello.sni;
-        startTls();
+        if (hello.alpn.length !== 1 || hello.alpn[0] !== ACME_TLS_ALPN || sni === null || !challenged(sni)) startTls();
       }
+    };
+    /** @returns whether the connection is that of a certificate authority, and taken care of */
+    const challenged = (serverName: string): boolean => {
+      const { challenge } = this.#options;
+      if (challenge === undefined) return false;
+      const answer = attempt(() => ({ options: challenge(serverName) }));
+      // Refused already: the certificate for the challenge cannot be used.
+      if (answer === null) return true;
+      const { options } = answer;
+      if (options === null) return false;
+      const wrapped = attempt(() => wrapServerSocket(socket, options));
+      if (wrapped === null) return true;
+      socket.off('end', onEnd);
+      tls = wrapped;
+      wrapped.on('error', onError);
+      wrapped.once('secure', () => {
+        if (settle()) closeWith(wrapped);
+      });
+      return true;
     };
     const onPlaintext = (bytes: Buffer): void => {
       const handler = this.#options.plaintext;
@@ -184,7 +209,7 @@ export class TlsTerminator {
 }
 
 /** Sends a few bytes, then closes. What the client still sends meanwhile is dropped, and so is the client after a second. */
-function closeWith(socket: Socket, words: Buffer | string): void {
+function closeWith(socket: Socket, words: Buffer | string = ''): void {
   const timer = setTimeout(() => socket.destroy(), 1000);
   socket.once('close', () => clearTimeout(timer));
   socket.end(words, () => socket.destroy());
