@@ -9,12 +9,13 @@ import { Findings, Subject } from './findings.ts';
 import { deepFreeze } from './freeze.ts';
 import { implicitRouters } from './internal.ts';
 import { type Entries, type Entry, type Merged, merge, type Source } from './merge.ts';
-import { checkMiddlewares } from './middlewares.ts';
+import { checkMiddlewares, reportUnusedMiddlewares } from './middlewares.ts';
 import { EntryPointModels } from './models.ts';
 import { Reader } from './reader.ts';
 import type { RouterContext } from './references.ts';
 import { checkRouter, reportRule } from './routers.ts';
 import { checkServices, reportUnused } from './services.ts';
+import { type RankedRouter, reportShadowed } from './shadows.ts';
 import { buildTls } from './tls.ts';
 import { reportTlsConflicts, type ServedRouter } from './tls-conflicts.ts';
 import { checkTransports, defaultTransport } from './transports.ts';
@@ -73,7 +74,8 @@ export function buildSnapshot(input: BuildInput): BuildOutcome {
   const resolvers = new Set(Object.keys(input.static.certificatesResolvers));
   const context = { findings, entryPoints, services, middlewares, tlsOptions: tls.options, resolvers };
   const { routers, used } = buildRouters(together(merged.routers, implicit.routers), context);
-  reportUnused(merged.services, used, findings);
+  reportUnused(merged.services, used.services, findings);
+  reportUnusedMiddlewares(merged.middlewares, used.middlewares, entryPoints, findings);
   reportStreams(merged, findings);
 
   const snapshot: Snapshot = {
@@ -95,16 +97,21 @@ function buildRouters(entries: Entries<Router>, context: RouterContext) {
   const models = new EntryPointModels(context);
   const routers: Record<string, RouterSnapshot> = {};
   const served: ServedRouter[] = [];
-  const used = new Set<string>();
+  const ranked: RankedRouter[] = [];
+  const used = { services: new Set<string>(), middlewares: new Set<string>() };
   for (const entry of entries.values()) {
     const checked = checkRouter(entry, context);
-    used.add(checked.snapshot.service);
-    for (const router of models.expand(checked, entries)) {
+    used.services.add(checked.snapshot.service);
+    const expanded = [...models.expand(checked, entries)];
+    for (const router of expanded) {
       routers[router.name] = router;
+      for (const name of router.middlewares) used.middlewares.add(name);
       served.push({ router, hosts: checked.hosts, place: entry.place });
     }
+    ranked.push({ name: entry.name, place: entry.place, rule: checked.rule, expanded });
   }
   reportTlsConflicts(served, context.findings);
+  reportShadowed(ranked, context.findings);
   return { routers, used };
 }
 

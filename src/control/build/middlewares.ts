@@ -2,6 +2,7 @@ import { IMPLEMENTED_MIDDLEWARES, SAFE_TO_SKIP } from '../../core/capabilities.t
 import type { Middleware, MiddlewareType } from '../../core/config/dynamic.ts';
 import type { MiddlewareSnapshot } from '../../core/snapshot.ts';
 import { checkMiddleware } from './check-middleware.ts';
+import type { EntryPoints } from './entry-points.ts';
 import { type Findings, Subject } from './findings.ts';
 import type { Entries, Entry } from './merge.ts';
 import { qualify, spelledAs } from './names.ts';
@@ -46,6 +47,27 @@ export function checkMiddlewares(entries: Entries<Middleware>, reader: Reader, f
   const snapshots: Record<string, MiddlewareSnapshot> = {};
   for (const name of entries.keys()) snapshots[name] = checked[name]!;
   return { snapshots, use: (name) => state.uses.get(name) };
+}
+
+/** Says which middlewares no router, no entry point and no chain uses. */
+export function reportUnusedMiddlewares(
+  entries: Entries<Middleware>,
+  used: ReadonlySet<string>,
+  entryPoints: EntryPoints,
+  findings: Findings,
+): void {
+  const reached = new Set(used);
+  for (const { provider, value } of entries.values()) {
+    for (const name of value?.chain?.middlewares ?? []) reached.add(qualify(name, provider));
+  }
+  // An entry point names those of files, whether or not it has a router yet.
+  for (const { middlewares } of entryPoints.models.values()) {
+    for (const name of middlewares) reached.add(qualify(name, 'file'));
+  }
+  for (const entry of entries.values()) {
+    if (entry.value === undefined || reached.has(entry.name)) continue;
+    findings.add('info', 'unused-middleware', `nothing uses the middleware "${entry.name}"`, entry.place);
+  }
 }
 
 function check(entry: Entry<Middleware>, state: Checking): MiddlewareUse {

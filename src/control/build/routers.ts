@@ -14,6 +14,8 @@ export interface CheckedRouter {
   readonly entry: Entry<Router>;
   readonly subject: Subject;
   readonly snapshot: RouterSnapshot;
+  /** Undefined where the rule is broken. */
+  readonly rule: RuleNode | undefined;
   /** The hosts of its rule; empty where the rule is broken. */
   readonly hosts: readonly string[];
 }
@@ -24,7 +26,7 @@ export function checkRouter(entry: Entry<Router>, context: RouterContext): Check
   const { name, provider, value } = entry;
   if (value === undefined) {
     for (const problem of entry.problems) subject.disable(problem);
-    return { entry, subject, snapshot: rejected(entry, subject), hosts: [] };
+    return { entry, subject, snapshot: rejected(entry, subject), rule: undefined, hosts: [] };
   }
   const ast = checkRule(value, subject);
   const hosts = ast === undefined ? [] : hostsOfRule(ast);
@@ -58,7 +60,7 @@ export function checkRouter(entry: Entry<Router>, context: RouterContext): Check
     ...(value.observability === undefined ? {} : { observability: value.observability }),
     ...(refuse === undefined ? {} : { refuse }),
   };
-  return { entry, subject, snapshot, hosts };
+  return { entry, subject, snapshot, rule: ast, hosts };
 }
 
 /** Keeps the place of a router of which nothing could be read, so that the API shows it with its errors. */

@@ -92,6 +92,13 @@ export function loadKeyPair(input: LoadKeyPairInput): LoadedKeyPair {
       `${who} (${names.join(', ')}) expired at ${iso(notAfter)}`,
       'clients refuse it: renew it',
     );
+  } else if (expiresSoon(notBefore, notAfter, input.now)) {
+    report(
+      'warning',
+      'tls-certificate-expires-soon',
+      `${who} (${names.join(', ')}) expires at ${iso(notAfter)}`,
+      'renew it',
+    );
   } else if (notBefore > input.now) {
     report(
       'warning',
@@ -119,6 +126,13 @@ export function loadKeyPair(input: LoadKeyPairInput): LoadedKeyPair {
     origin: input.origin ?? cert.source,
   };
   return { certificate, diagnostics };
+}
+
+const SOON_MS = 14 * 86_400_000;
+
+/** In the last fifth of its time, and in two weeks at most: a certificate for a day is not always about to expire. */
+function expiresSoon(notBefore: number, notAfter: number, now: number): boolean {
+  return now >= notBefore && notAfter - now < Math.min(SOON_MS, (notAfter - notBefore) / 5);
 }
 
 type Report = (severity: 'error' | 'warning', code: string, message: string, hint?: string) => void;

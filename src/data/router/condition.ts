@@ -1,5 +1,5 @@
 import type { RuleMatcher, RuleNode } from '../../core/rule/ast.ts';
-import { hostPattern, hostSuffix } from './matcher.ts';
+import { hostPattern, hostSuffix } from '../../core/rule/host-pattern.ts';
 
 /** A condition on the host that an index can look up. */
 export type HostKey =

@@ -1,8 +1,9 @@
 import type { RuleNode } from '../../core/rule/ast.ts';
+import { hostSuffix } from '../../core/rule/host-pattern.ts';
 import { Bucket, type Candidate, type Undecided } from './bucket.ts';
 import { decideByHost, type HostKey, hostKeys, simplify } from './condition.ts';
 import { type Explanation, explainRouters } from './explain.ts';
-import { type CompiledMatchers, hostSuffix } from './matcher.ts';
+import type { CompiledMatchers } from './matcher.ts';
 import type { RouteRequest } from './request.ts';
 
 /** A router to be compiled. */
