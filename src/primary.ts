@@ -10,6 +10,8 @@ import { Material } from './control/files/material.ts';
 import { type FileProvider, type ProviderState, startFileProvider } from './control/providers/file.ts';
 import { makeRuntimeDirectory } from './control/runtime-directory.ts';
 import { Supervisor } from './control/supervisor.ts';
+import { assignSockets, takePassedSockets } from './control/systemd/passed-sockets.ts';
+import { ServiceManager } from './control/systemd/service-manager.ts';
 import { generateDefaultCertificate } from './control/tls/default-certificate.ts';
 import { type DecodedDynamic, decodeDynamic } from './core/config/decode.ts';
 import type { StaticConfig } from './core/config/static.ts';
@@ -50,11 +52,14 @@ export class Primary {
   #publishing: Promise<void> | null = null;
   #again = false;
   #stops = 0;
+  readonly #manager: ServiceManager;
+  #lastReload = '';
 
   constructor(loaded: LoadedStatic) {
     this.#loaded = loaded;
     this.#config = loaded.config;
     this.#log = createLogger(loaded.config.log);
+    this.#manager = new ServiceManager(process.env, this.#logTo);
   }
 
   /** Resolves when every entry point is served. @throws BindError, Error with what to do */
@@ -82,7 +87,8 @@ export class Primary {
       log,
     });
     this.#supervisor = supervisor;
-    supervisor.bind(built.snapshot.entryPoints);
+    const wanted = Object.values(built.snapshot.entryPoints);
+    supervisor.bind(built.snapshot.entryPoints, assignSockets(takePassedSockets(process.env, log), wanted, log));
     const internal = await startInternalServer({
       socketPath: this.#socketPath,
       log,
@@ -107,20 +113,24 @@ export class Primary {
     this.#log.info(
       `ready: ${places.join(', ')}; ${Object.keys(routers).length} routers, ${Object.keys(services).length} services, ${supervisor.workers.length} workers`,
     );
+    if (this.#stops === 0)
+      this.#manager.ready(this.#status, () => supervisor.workers.some((w) => w.state === 'serving'));
   }
 
   /** SIGHUP: reads everything again. */
   async reload(): Promise<void> {
     this.#log.info('reloading: every file is read again');
+    this.#manager.reloading();
     const before = this.#live?.version;
     await this.#provider?.reload();
     await this.#material.rescan();
     this.#changed();
     await this.#publishing;
     const now = this.#live?.version;
-    this.#log.info(
-      now === before ? `reloaded: nothing changed, version ${now} is live` : `reloaded: version ${now} is live`,
-    );
+    const outcome = now === before ? `nothing changed, version ${now} is live` : `version ${now} is live`;
+    this.#log.info(`reloaded: ${outcome}`);
+    this.#lastReload = `; last reload ${new Date().toISOString()}: ${outcome}`;
+    this.#manager.reloaded(this.#status);
   }
 
   /** SIGUSR1: log files are closed and opened again. */
@@ -135,7 +145,10 @@ export class Primary {
     const accept = Math.max(0, ...graces.map((g) => g.requestAcceptGraceMs));
     const grace = Math.max(0, ...graces.map((g) => g.graceMs));
     if (++this.#stops === 1) this.#log.info(`stopping: requests under way have ${grace / 1000} s`);
+    const told = this.#manager.stopping('finishing what is under way');
     await this.#supervisor?.stop(accept, grace);
+    await told;
+    this.#manager.close();
     if (this.#stops > 1 && this.#closers.length === 0) return;
     await Promise.allSettled(this.#closers.splice(0).map((close) => close()));
     this.discard();
@@ -146,6 +159,13 @@ export class Primary {
   /** Removes what lies on disk for this process alone. */
   discard(): void {
     rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** One line for the service manager. */
+  get #status(): string {
+    const routers = Object.keys(this.#live?.http.routers ?? {}).length;
+    const workers = this.#supervisor?.workers.filter(({ state }) => state === 'serving').length ?? 0;
+    return `version ${this.#live?.version ?? 0} live, ${routers} routers, ${workers} workers${this.#lastReload}`;
   }
 
   get #socketPath(): string {
@@ -238,6 +258,7 @@ export class Primary {
   #take(built: BuildOutcome): void {
     this.#live = built.snapshot;
     this.#diagnose(built);
+    this.#manager.status(this.#status);
   }
 
   #diagnose(built: BuildOutcome): void {

@@ -9,10 +9,17 @@ export interface ListeningSocket {
   close(): void;
 }
 
+/** Where a socket is bound. */
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 interface Handle {
   close(): void;
   /** 0, or an error number. libuv tells here that the address is taken: `bind` itself puts that off until `listen`. */
-  getsockname(out: object): number;
+  getsockname?(out: object): number;
+  getpeername?(out: object): number;
 }
 
 /**
@@ -21,9 +28,9 @@ interface Handle {
  * a shared socket with its last worker.
  */
 type CreateServerHandle = (
-  address: string,
-  port: number,
-  addressType: 4 | 6,
+  address: string | null,
+  port: number | null,
+  addressType: 4 | 6 | -1,
   fd?: number,
   flags?: number,
 ) => Handle | number;
@@ -61,6 +68,32 @@ export function bindSocket(entryPoint: string, host: string, port: number): List
   return { handle, close: () => handle.close() };
 }
 
+/**
+ * Takes over a listening socket that this process was started with.
+ * @returns what is wrong with it, completing "the socket …"
+ */
+export function adoptSocket(
+  fd: number,
+): { readonly socket: ListeningSocket; readonly address: SocketAddress } | string {
+  const handle = createServerHandle(null, null, -1, fd);
+  if (typeof handle === 'number')
+    return `cannot be taken over (${getSystemErrorName(handle)}): it must be a TCP socket`;
+  const address: { address?: string; port?: number } = {};
+  // A pipe or a unix socket has no such address.
+  if (handle.getsockname?.(address) !== 0 || address.port === undefined || address.address === undefined) {
+    handle.close();
+    return 'is no TCP socket';
+  }
+  if (handle.getpeername?.({}) === 0) {
+    handle.close();
+    return 'is a connection, not a listening socket: its unit must not say Accept=yes';
+  }
+  return {
+    socket: { handle, close: () => handle.close() },
+    address: { host: address.address, port: address.port },
+  };
+}
+
 /** @param code the system's name of what went wrong */
 export function bindError(entryPoint: string, host: string, port: number, code: string): BindError {
   const place = `${host === '::' ? '' : host}:${port}`;
@@ -70,7 +103,7 @@ export function bindError(entryPoint: string, host: string, port: number, code: 
 function bind(host: string, port: number, type: 4 | 6): Handle | number {
   const handle = createServerHandle(host, port, type);
   if (typeof handle === 'number') return handle;
-  const error = handle.getsockname({});
+  const error = handle.getsockname?.({}) ?? 0;
   if (error === 0) return handle;
   handle.close();
   return error;

@@ -70,10 +70,17 @@ export class Supervisor {
     cluster.setupPrimary({ exec: options.exec, args: [], serialization: 'advanced' });
   }
 
-  /** Binds the sockets of the entry points. @throws BindError */
-  bind(entryPoints: Readonly<Record<string, EntryPointSnapshot>>): void {
+  /**
+   * Binds the sockets of the entry points.
+   * @param passed those that the service manager has bound already, by entry point
+   * @throws BindError
+   */
+  bind(
+    entryPoints: Readonly<Record<string, EntryPointSnapshot>>,
+    passed: ReadonlyMap<string, ListeningSocket> = new Map(),
+  ): void {
     for (const { name, host, port } of Object.values(entryPoints))
-      this.#sockets.set(name, bindSocket(name, host, port));
+      this.#sockets.set(name, passed.get(name) ?? bindSocket(name, host, port));
   }
 
   /** Starts the workers on a first snapshot; resolves when every entry point is served by at least one of them. */

@@ -32,10 +32,18 @@ export async function stopAll(): Promise<void> {
   await Promise.all([...running].map((child) => child.stop()));
 }
 
-/** Starts a command. Its group is killed when this process ends, in whatever way. */
-export function startChild(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Child {
+/**
+ * Starts a command. Its group is killed when this process ends, in whatever way.
+ * @param descriptors of this process, which the command gets from 3 on
+ */
+export function startChild(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  descriptors: readonly number[] = [],
+): Child {
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
     env: { ...process.env, ...env },
     detached: true,
   });
@@ -43,8 +51,8 @@ export function startChild(command: string, args: readonly string[], env: NodeJS
   const keep = (chunk: string): void => {
     text = (text + chunk).slice(-MAX_OUTPUT_CHARS);
   };
-  child.stdout.setEncoding('utf8').on('data', keep);
-  child.stderr.setEncoding('utf8').on('data', keep);
+  child.stdout!.setEncoding('utf8').on('data', keep);
+  child.stderr!.setEncoding('utf8').on('data', keep);
   const guard = startGuard(child.pid);
   let ended: Exit | undefined;
   const exit = whenExited(child).then((how) => {
