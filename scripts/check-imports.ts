@@ -19,13 +19,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   command: ['core', 'control', 'command', 'primary.ts', 'static-file.ts', 'version.ts'],
 };
 const TOP: Readonly<Record<string, readonly string[]>> = {
-  'worker.ts': ['core', 'data', 'logger.ts', 'open-log.ts'],
+  'worker.ts': ['core', 'data', 'logger.ts', 'open-log.ts', 'version.ts'],
   'primary.ts': ['core', 'control', 'logger.ts', 'static-file.ts', 'version.ts'],
   'logger.ts': ['core', 'log-line.ts', 'log-destination.ts', 'open-log.ts'],
 };
 /** Modules with a single place of use, and why. */
 const SINGLE: Readonly<Record<string, readonly string[]>> = {
-  'node:cluster': ['control/supervisor.ts', 'worker.ts'],
+  'node:cluster': ['control/supervisor.ts', 'control/worker-process.ts', 'worker.ts'],
   'js-yaml': ['core/config/yaml.ts', 'core/config/source.ts'],
 };
 /** Core is pure: no sockets, files or processes. */

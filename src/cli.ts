@@ -2,7 +2,10 @@
 import { Command } from 'commander';
 import { withVerb } from './command/arguments.ts';
 import { fail } from './command/fail.ts';
+import { addReload } from './command/reload.ts';
+import { addRestartWorkers } from './command/restart-workers.ts';
 import { addRun } from './command/run.ts';
+import { addStatus } from './command/status.ts';
 import { VERSION } from './version.ts';
 
 const OLDEST_NODE = 24;
@@ -22,6 +25,9 @@ const program = new Command('proxy')
   .exitOverride();
 
 addRun(program);
+addReload(program);
+addStatus(program);
+addRestartWorkers(program);
 
 try {
   const verbs = ['help', ...program.commands.map((command) => command.name())];

@@ -1,15 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 import { startInternalServer } from './control/api/server.ts';
 import { type BuildOutcome, buildSnapshot } from './control/build/build-snapshot.ts';
-import { diffSnapshots } from './control/build/diff.ts';
+import type { SnapshotDiff } from './control/build/diff.ts';
+import { type CommandVerb, startCommandServer } from './control/command/server.ts';
 import { Material } from './control/files/material.ts';
 import { type FileProvider, type ProviderState, startFileProvider } from './control/providers/file.ts';
+import { Publisher } from './control/publisher.ts';
+import { type ReloadVerdict, summarize, verdictOf } from './control/reload.ts';
 import { makeRuntimeDirectory } from './control/runtime-directory.ts';
-import { Supervisor } from './control/supervisor.ts';
+import { takeStaticChanges } from './control/static-changes.ts';
+import { statusOf } from './control/status.ts';
+import { type PublishResult, type RestartResult, Supervisor } from './control/supervisor.ts';
 import { assignSockets, takePassedSockets } from './control/systemd/passed-sockets.ts';
 import { ServiceManager } from './control/systemd/service-manager.ts';
 import { generateDefaultCertificate } from './control/tls/default-certificate.ts';
@@ -18,7 +22,7 @@ import type { StaticConfig } from './core/config/static.ts';
 import { type Diagnostic, formatDiagnostic } from './core/diagnostic.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { checkLogFile, createLogger, type Logger } from './logger.ts';
-import type { LoadedStatic } from './static-file.ts';
+import { type LoadedStatic, StaticConfigError } from './static-file.ts';
 import { VERSION } from './version.ts';
 
 /** What the file provider keeps of each file: what was decoded, and the text that places are counted in. */
@@ -27,63 +31,89 @@ interface FileContent {
   readonly decoded: DecodedDynamic;
 }
 
+/** What a primary is started with. */
+export interface PrimaryOptions {
+  readonly loaded: LoadedStatic;
+  /** Reads the static configuration again. @throws StaticConfigError */
+  readonly reread: () => LoadedStatic;
+  /** Where worker.ts lies, as the command was called: a link in the path is followed anew at each start of a worker. */
+  readonly directory: string;
+}
+
+/** How long replaced workers may finish what is under way: a stream of tokens takes minutes. */
+const RETIRE_GRACE_MS = 3_600_000;
+
 /**
  * The control plane, from start to end:
  *
  *   bind ─► files ─► build ─► workers ─► ready ─► (change ─► build ─► publish)* ─► drain ─► exit
  */
 export class Primary {
-  readonly #loaded: LoadedStatic;
-  readonly #config: StaticConfig;
+  readonly #options: PrimaryOptions;
+  /** What runs: a reload takes over what can be changed while running. */
+  #loaded: LoadedStatic;
+  #config: StaticConfig;
   readonly #log: Logger;
   readonly #startedAt = new Date();
-  readonly #directory = makeRuntimeDirectory();
+  readonly #directory = makeRuntimeDirectory(process.env);
   readonly #ticketKeys = randomBytes(48).toString('base64');
   readonly #closers: (() => Promise<void>)[] = [];
+  readonly #publisher: Publisher;
   /** Set once the workers are about to be started. */
   #supervisor: Supervisor | null = null;
   #material!: Material;
   #provider: FileProvider | null = null;
   #files: ProviderState<FileContent> = { name: 'file', files: [], diagnostics: [] };
   #defaultCertificate!: Snapshot['tls']['defaultCertificate'];
-  #live: Snapshot | null = null;
+  #staticFindings: readonly Diagnostic[];
   #diagnostics: readonly Diagnostic[] = [];
   #said = new Set<string>();
-  #publishing: Promise<void> | null = null;
-  #again = false;
+  #reloading: Promise<ReloadVerdict> | null = null;
   #stops = 0;
   readonly #manager: ServiceManager;
   #lastReload = '';
 
-  constructor(loaded: LoadedStatic) {
-    this.#loaded = loaded;
-    this.#config = loaded.config;
-    this.#log = createLogger(loaded.config.log);
+  constructor(options: PrimaryOptions) {
+    this.#options = options;
+    this.#loaded = options.loaded;
+    this.#config = options.loaded.config;
+    this.#staticFindings = options.loaded.diagnostics;
+    this.#log = createLogger(this.#config.log);
     this.#manager = new ServiceManager(process.env, this.#logTo);
+    this.#publisher = new Publisher({
+      build: (version, live) => this.#build(version, live),
+      publish: (snapshot) => this.#supervisor!.publish(snapshot),
+      built: (outcome) => this.#diagnose(outcome),
+      live: (outcome, diff, result) => this.#wentLive(outcome, diff, result),
+      refused: (result, live) =>
+        this.#log.error(
+          `version ${result.version} was refused by workers, and taken back: version ${live.version} stays live`,
+        ),
+    });
   }
 
   /** Resolves when every entry point is served. @throws BindError, Error with what to do */
   async start(): Promise<void> {
     const config = this.#config;
     const log = this.#logTo;
-    this.#tell(this.#loaded.diagnostics);
+    this.#tell(this.#staticFindings);
     // Found out here, once, rather than by each worker in turn.
     if (config.accessLog?.filePath) checkLogFile(config.accessLog.filePath, 'accessLog.filePath');
     // Its key takes a while to make: the files are read meanwhile.
     const certificate = generateDefaultCertificate(Date.now());
     const watch = config.providers.file?.watch ?? true;
-    this.#material = await Material.open({ watch, log }, () => this.#changed());
+    this.#material = await Material.open({ watch, log }, () => this.#publisher.changed());
     this.#closers.push(() => this.#material.close());
     await this.#startFileProvider(watch);
 
     this.#defaultCertificate = await certificate;
-    const built = this.#build(1);
+    const built = this.#publisher.first();
     // It may have been told to stop by now.
     if (this.#stops > 0) return;
     const supervisor = new Supervisor({
-      workers: config.workers ?? availableParallelism(),
+      workers: this.#wantedWorkers,
       settings: { log: config.log, ...(config.accessLog === undefined ? {} : { accessLog: config.accessLog }) },
-      exec: fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)),
+      exec: join(this.#options.directory, import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js'),
       log,
     });
     this.#supervisor = supervisor;
@@ -93,17 +123,23 @@ export class Primary {
       socketPath: this.#socketPath,
       log,
       state: () => ({
-        snapshot: this.#live ?? built.snapshot,
-        static: config,
+        snapshot: this.#publisher.live ?? built.snapshot,
+        static: this.#config,
         diagnostics: this.#diagnostics,
         startedAt: this.#startedAt,
         draining: this.#stops > 0,
         version: VERSION,
-        terminatingStatusCode: config.ping?.terminatingStatusCode ?? 503,
+        terminatingStatusCode: this.#config.ping?.terminatingStatusCode ?? 503,
       }),
     });
     this.#closers.push(() => internal.close());
-    this.#take(built);
+    this.#publisher.begin(built);
+    const commands = await startCommandServer({
+      socketPath: join(this.#directory, 'control.sock'),
+      verbs: this.#verbs(supervisor),
+      log,
+    });
+    this.#closers.push(() => commands.close());
     await supervisor.start(built.snapshot);
     void this.#material.watch(built.referencedFiles);
     const places = Object.values(built.snapshot.entryPoints).map(
@@ -113,24 +149,81 @@ export class Primary {
     this.#log.info(
       `ready: ${places.join(', ')}; ${Object.keys(routers).length} routers, ${Object.keys(services).length} services, ${supervisor.workers.length} workers`,
     );
-    if (this.#stops === 0)
-      this.#manager.ready(this.#status, () => supervisor.workers.some((w) => w.state === 'serving'));
+    if (this.#stops === 0) this.#manager.ready(this.#summary, () => supervisor.healthy > 0);
   }
 
-  /** SIGHUP: reads everything again. */
-  async reload(): Promise<void> {
+  /** SIGHUP, `proxy reload`: reads everything again. One that is asked for while another runs is done behind it. */
+  async reload(): Promise<ReloadVerdict> {
+    while (this.#reloading !== null) await this.#reloading;
+    this.#reloading = this.#reload().finally(() => {
+      this.#reloading = null;
+    });
+    return this.#reloading;
+  }
+
+  async #reload(): Promise<ReloadVerdict> {
+    const from = performance.now();
     this.#log.info('reloading: every file is read again');
     this.#manager.reloading();
-    const before = this.#live?.version;
+    await this.#publisher.settled();
+    const before = this.#publisher.before!;
+    const { taken, needsRestart } = this.#rereadStatic();
     await this.#provider?.reload();
     await this.#material.rescan();
-    this.#changed();
-    await this.#publishing;
-    const now = this.#live?.version;
-    const outcome = now === before ? `nothing changed, version ${now} is live` : `version ${now} is live`;
-    this.#log.info(`reloaded: ${outcome}`);
-    this.#lastReload = `; last reload ${new Date().toISOString()}: ${outcome}`;
-    this.#manager.reloaded(this.#status);
+    this.#publisher.changed();
+    await this.#publisher.settled();
+    const verdict = verdictOf(before, this.#publisher.live!, {
+      diagnostics: this.#diagnostics,
+      taken,
+      needsRestart,
+      problem: this.#publisher.problem,
+      took: Math.round(performance.now() - from),
+    });
+    this.#publisher.told();
+    const { version } = verdict;
+    const changes = summarize(verdict.changes);
+    const what =
+      changes === '' ? `nothing changed, version ${version} is live` : `version ${version} is live: ${changes}`;
+    if (verdict.ok) this.#log.info(`reloaded: ${what}`);
+    else this.#log.error(`reloaded with errors: ${verdict.problem ?? what}`);
+    this.#lastReload = `; last reload ${new Date().toISOString()}: ${what}`;
+    this.#manager.reloaded(this.#summary);
+    if (needsRestart.length > 0) this.#log.warn(`a restart is needed for: ${needsRestart.join(', ')}`);
+    return verdict;
+  }
+
+  /** Takes over what of the static configuration can change while running. With errors in it, it stays as it is. */
+  #rereadStatic(): { readonly taken: readonly string[]; readonly needsRestart: readonly string[] } {
+    let read: LoadedStatic;
+    try {
+      read = this.#options.reread();
+    } catch (error) {
+      if (!(error instanceof StaticConfigError)) throw error;
+      const file = this.#loaded.file;
+      const unread: Diagnostic = {
+        severity: 'error',
+        code: 'static-unread',
+        message: `${error.message}; the one that runs stays`,
+        ...(file === undefined ? {} : { file }),
+      };
+      this.#staticFindings = error.diagnostics.length > 0 ? error.diagnostics : [unread];
+      return { taken: [], needsRestart: [] };
+    }
+    this.#staticFindings = read.diagnostics;
+    const { config, taken, needsRestart } = takeStaticChanges(this.#config, read.config);
+    this.#config = config;
+    this.#loaded = { ...read, config };
+    if (taken.length > 0) this.#log.info(`static settings taken: ${taken.join(', ')}`);
+    return { taken, needsRestart };
+  }
+
+  /** SIGUSR2, `proxy restart-workers`: one worker after the other, with the code that lies on disk now. */
+  async restartWorkers(graceMs = RETIRE_GRACE_MS): Promise<RestartResult> {
+    this.#log.info('restarting the workers, one after the other');
+    const result = (await this.#supervisor?.restart(graceMs)) ?? { replaced: 0, problem: 'there are no workers yet' };
+    if (result.problem === undefined) this.#log.info(`${result.replaced} workers were replaced`);
+    else this.#log.error(`the restart of the workers was broken off after ${result.replaced}: ${result.problem}`);
+    return result;
   }
 
   /** SIGUSR1: log files are closed and opened again. */
@@ -141,9 +234,10 @@ export class Primary {
 
   /** SIGTERM, SIGINT: drains and resolves when everything is closed. A second call cuts at once. */
   async stop(): Promise<void> {
-    const graces = Object.values(this.#live?.entryPoints ?? {}).map((e) => e.lifeCycle);
+    const graces = Object.values(this.#publisher.live?.entryPoints ?? {}).map((e) => e.lifeCycle);
     const accept = Math.max(0, ...graces.map((g) => g.requestAcceptGraceMs));
     const grace = Math.max(0, ...graces.map((g) => g.graceMs));
+    this.#publisher.stop();
     if (++this.#stops === 1) this.#log.info(`stopping: requests under way have ${grace / 1000} s`);
     const told = this.#manager.stopping('finishing what is under way');
     await this.#supervisor?.stop(accept, grace);
@@ -162,10 +256,67 @@ export class Primary {
   }
 
   /** One line for the service manager. */
-  get #status(): string {
-    const routers = Object.keys(this.#live?.http.routers ?? {}).length;
-    const workers = this.#supervisor?.workers.filter(({ state }) => state === 'serving').length ?? 0;
-    return `version ${this.#live?.version ?? 0} live, ${routers} routers, ${workers} workers${this.#lastReload}`;
+  get #summary(): string {
+    const routers = Object.keys(this.#publisher.live?.http.routers ?? {}).length;
+    return `version ${this.#publisher.live?.version ?? 0} live, ${routers} routers, ${this.#supervisor?.serving ?? 0} workers${this.#lastReload}`;
+  }
+
+  /** What `proxy VERB` can ask for over the control socket. */
+  #verbs(supervisor: Supervisor): ReadonlyMap<string, CommandVerb> {
+    return new Map<string, CommandVerb>([
+      ['identity', () => ({ ok: true, data: { pid: process.pid, config: this.#configPath, code: VERSION } })],
+      [
+        'reload',
+        async () => {
+          const verdict = await this.reload();
+          return verdict.ok
+            ? { ok: true, data: verdict }
+            : { ok: false, message: verdict.problem ?? 'the configuration has errors', data: verdict };
+        },
+      ],
+      ['status', () => ({ ok: true, data: this.#status(supervisor) })],
+      [
+        'restart-workers',
+        async ({ graceMs }) => {
+          const result = await this.restartWorkers(typeof graceMs === 'number' ? graceMs : undefined);
+          return result.problem === undefined
+            ? { ok: true, data: result }
+            : { ok: false, message: result.problem, data: result };
+        },
+      ],
+    ]);
+  }
+
+  #status(supervisor: Supervisor): object {
+    return statusOf({
+      code: VERSION,
+      config: this.#configPath,
+      startedAt: this.#startedAt,
+      stopping: this.#stops > 0,
+      wantedWorkers: this.#wantedWorkers,
+      snapshot: this.#publisher.live!,
+      diagnostics: this.#diagnostics,
+      workers: supervisor.workers,
+      deaths: supervisor.deaths,
+      totals: supervisor.totals,
+      attempts: this.#publisher.attempts,
+      problem: this.#publisher.problem,
+    });
+  }
+
+  get #wantedWorkers(): number {
+    return this.#config.workers ?? availableParallelism();
+  }
+
+  /** The static file as commands compare it: absolute, links followed. */
+  get #configPath(): string {
+    const { file } = this.#loaded;
+    if (file === undefined) return '';
+    try {
+      return realpathSync(file);
+    } catch {
+      return resolve(file);
+    }
   }
 
   get #socketPath(): string {
@@ -189,14 +340,14 @@ export class Primary {
       },
       (state) => {
         this.#files = state;
-        this.#changed();
+        this.#publisher.changed();
       },
     );
     this.#provider = provider;
     this.#closers.push(() => provider.close());
   }
 
-  #build(version: number): BuildOutcome {
+  #build(version: number, live: Snapshot | null): BuildOutcome {
     return buildSnapshot({
       version,
       now: Date.now(),
@@ -212,58 +363,26 @@ export class Primary {
       defaultCertificate: this.#defaultCertificate,
       ticketKeys: this.#ticketKeys,
       internalSocket: this.#socketPath,
-      ...(this.#live === null ? {} : { live: this.#live }),
+      ...(live === null ? {} : { live }),
     });
   }
 
-  /** Something that a build reads has changed. Changes that come while one is published are taken together. */
-  #changed(): void {
-    if (this.#live === null || this.#stops > 0) return;
-    if (this.#publishing !== null) {
-      this.#again = true;
-      return;
-    }
-    this.#publishing = this.#publish().finally(() => {
-      this.#publishing = null;
-    });
-  }
-
-  async #publish(): Promise<void> {
-    do {
-      this.#again = false;
-      const before = this.#live!;
-      const built = this.#build(before.version + 1);
-      const diff = diffSnapshots(before, built.snapshot);
-      if (diff.same) {
-        this.#diagnose(built);
-        continue;
-      }
-      const result = await this.#supervisor!.publish(built.snapshot);
-      for (const problem of result.problems) this.#log.warn(problem);
-      if (result.applied === 0) {
-        this.#log.error(`no worker took version ${result.version}: version ${before.version} stays live`);
-        continue;
-      }
-      this.#take(built);
-      const took = Date.now() - built.snapshot.createdAt;
-      this.#log.info(`version ${result.version} is live in ${result.applied} workers after ${took} ms`, {
+  #wentLive({ snapshot, referencedFiles }: BuildOutcome, diff: SnapshotDiff, result: PublishResult): void {
+    for (const problem of result.problems) this.#log.warn(problem);
+    this.#log.info(
+      `version ${result.version} is live in ${result.applied} workers after ${Date.now() - snapshot.createdAt} ms`,
+      {
         routers: summary(diff.routers),
         services: summary(diff.services),
         certificates: summary(diff.certificates),
-      });
-      void this.#material.watch(built.referencedFiles);
-    } while (this.#again);
-  }
-
-  #take(built: BuildOutcome): void {
-    this.#live = built.snapshot;
-    this.#diagnose(built);
-    this.#manager.status(this.#status);
+      },
+    );
+    void this.#material.watch(referencedFiles);
   }
 
   #diagnose(built: BuildOutcome): void {
     this.#diagnostics = [
-      ...this.#loaded.diagnostics,
+      ...this.#staticFindings,
       ...this.#files.diagnostics,
       ...this.#files.files.flatMap((file) => file.diagnostics),
       ...built.diagnostics,

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import type { ErrorCode } from './core/errors.ts';
-import type { FromWorker, ToWorker, WorkerSettings } from './core/messages.ts';
+import { type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from './core/messages.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { type AccessLog, openAccessLog } from './data/access-log.ts';
 import { LiveChallenges } from './data/challenges.ts';
@@ -9,6 +9,7 @@ import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { openLog } from './open-log.ts';
+import { VERSION } from './version.ts';
 
 /**
  * A worker: the data plane. It does what the primary says, in this order:
@@ -23,8 +24,9 @@ class Worker implements ListenerHost {
   readonly #listeners = new Map<string, Listener>();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
   #requests = 0;
-  #draining = false;
+  #end: 'none' | 'retiring' | 'draining' = 'none';
   #drainTimer: NodeJS.Timeout | null = null;
+  #exiting = false;
 
   receive(message: ToWorker, handle: unknown): void {
     switch (message.type) {
@@ -43,6 +45,9 @@ class Worker implements ListenerHost {
         break;
       case 'drain':
         this.#drain(message.acceptMs, message.graceMs);
+        break;
+      case 'retire':
+        this.#retire(message.graceMs);
         break;
       case 'reopen':
         this.#accessLog?.reopen();
@@ -105,23 +110,34 @@ class Worker implements ListenerHost {
     listener.listen(handle, () => send({ type: 'listening', entryPoint }));
   }
 
+  /** No haste: a client learns with its next answer that the connection ends, and what is long may go on for long. */
+  #retire(graceMs: number): void {
+    if (this.#end !== 'none') return;
+    this.#end = 'retiring';
+    for (const listener of this.#listeners.values()) listener.retire();
+    this.#exitWhenDone(graceMs);
+  }
+
   #drain(acceptMs: number, graceMs: number): void {
-    if (this.#draining) {
+    if (this.#end === 'draining') {
       this.#cut();
       return;
     }
-    this.#draining = true;
+    this.#end = 'draining';
     for (const listener of this.#listeners.values()) listener.stopKeepingAlive();
     this.#drainTimer = setTimeout(() => {
       for (const listener of this.#listeners.values()) listener.drain();
-      const cut = setTimeout(() => this.#cut(), graceMs);
-      const check = setInterval(() => {
-        for (const listener of this.#listeners.values()) if (listener.size > 0) return;
-        clearTimeout(cut);
-        clearInterval(check);
-        this.#exit();
-      }, 20);
+      this.#exitWhenDone(graceMs);
     }, acceptMs);
+  }
+
+  #exitWhenDone(graceMs: number): void {
+    setTimeout(() => this.#cut(), graceMs);
+    const check = setInterval(() => {
+      for (const listener of this.#listeners.values()) if (listener.size > 0) return;
+      clearInterval(check);
+      this.#exit();
+    }, 20);
   }
 
   #cut(): void {
@@ -131,8 +147,11 @@ class Worker implements ListenerHost {
   }
 
   #exit(): void {
+    if (this.#exiting) return;
+    this.#exiting = true;
     this.#runtime?.services.closeAll();
     const done = (): void => {
+      this.report();
       send({ type: 'drained' });
       // The channel carries the message out before it closes; nothing else keeps the process.
       if (process.connected) process.disconnect?.();
@@ -151,9 +170,9 @@ class Worker implements ListenerHost {
   crash(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log.error(`uncaught exception, this worker drains and is replaced: ${text}`);
-    if (this.#draining) return;
+    if (this.#end !== 'none') return;
     setTimeout(() => process.exit(1), 10_000);
-    this.#draining = true;
+    this.#end = 'draining';
     for (const listener of this.#listeners.values()) listener.drain();
     setInterval(() => {
       for (const listener of this.#listeners.values()) if (listener.size > 0) return;
@@ -183,4 +202,4 @@ process.on('unhandledRejection', (error) => worker.crash(error));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
 onTick((now) => worker.tick(now));
 setInterval(() => worker.report(), 1_000).unref();
-send({ type: 'ready' });
+send({ type: 'ready', code: VERSION, protocol: PROTOCOL });

@@ -1,6 +1,7 @@
+import { dirname, isAbsolute } from 'node:path';
 import type { Command } from 'commander';
 import { Primary } from '../primary.ts';
-import { loadStatic } from '../static-file.ts';
+import { type LoadedStatic, loadStatic } from '../static-file.ts';
 import { fail } from './fail.ts';
 
 /** `proxy run`: serves until it is told to stop. */
@@ -17,7 +18,10 @@ export function addRun(program: Command): void {
 }
 
 async function run(flags: readonly string[]): Promise<void> {
-  const primary = new Primary(loadStatic(flags, process.env));
+  const load = (): LoadedStatic => loadStatic(flags, process.env);
+  // Both as the command was called, links and all: after an upgrade they lead workers to the new Node and the new code.
+  if (isAbsolute(process.argv0)) process.execPath = process.argv0;
+  const primary = new Primary({ loaded: load(), reread: load, directory: dirname(process.argv[1]!) });
   let stopping = false;
   const stop = (): void => {
     stopping = true;
@@ -33,6 +37,7 @@ async function run(flags: readonly string[]): Promise<void> {
   let started: Promise<void> = Promise.resolve();
   process.on('SIGHUP', () => void started.then(() => primary.reload()).catch(fail));
   process.on('SIGUSR1', () => void started.then(() => primary.reopen()).catch(fail));
+  process.on('SIGUSR2', () => void started.then(() => primary.restartWorkers()).catch(fail));
   started = primary.start();
   try {
     await started;

@@ -2,6 +2,12 @@ import type { AccessLog, Log } from './config/static.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Snapshot } from './snapshot.ts';
 
+/**
+ * What primary and workers agree on. A rolling restart after an upgrade runs new workers under the old primary: where the
+ * messages or the snapshot change in a way that the other side would misread, this number goes up.
+ */
+export const PROTOCOL = 1;
+
 /** The parts of the static configuration that workers act on themselves; fixed for a process's life. */
 export interface WorkerSettings {
   readonly log: Log;
@@ -19,12 +25,15 @@ export type ToWorker =
   | { readonly type: 'challenges'; readonly challenges: Challenges }
   /** Finish what is under way, within `graceMs`, then exit. `acceptMs`: go on accepting for that long first. */
   | { readonly type: 'drain'; readonly acceptMs: number; readonly graceMs: number }
+  /** Another worker has taken over: accept no more, finish what is under way without haste, then exit. */
+  | { readonly type: 'retire'; readonly graceMs: number }
   /** Close and reopen log files (after a rotation). */
   | { readonly type: 'reopen' };
 
 /** What a worker says to the primary. */
 export type FromWorker =
-  | { readonly type: 'ready' }
+  /** The first message. `code` is the version of the program. */
+  | { readonly type: 'ready'; readonly code: string; readonly protocol: number }
   | { readonly type: 'applied'; readonly version: number; readonly problems: readonly string[] }
   | { readonly type: 'refused'; readonly version: number; readonly reason: string }
   | { readonly type: 'listening'; readonly entryPoint: string }

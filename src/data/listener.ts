@@ -24,6 +24,8 @@ export interface ListenerHost {
 
 /** Pending connections that the kernel keeps; more than Node's 511, since a respawn must lose none. */
 const BACKLOG = 4_096;
+/** A client that sends no request for so long is not about to send one. */
+const QUIET_MS = 1_000;
 
 /** Accepts connections on one entry point, ends their TLS, and gives each to a codec. */
 export class Listener {
@@ -36,6 +38,7 @@ export class Listener {
   /** Connections before their codec: in the TLS handshake. */
   readonly #handshaking = new Set<Socket>();
   readonly #stopTicking: () => void;
+  #retiring = false;
   accepted = 0;
 
   constructor(entryPoint: string, host: ListenerHost) {
@@ -67,7 +70,10 @@ export class Listener {
       if (!this.#server.listening) host.deaf(entryPoint, error.code ?? 'UNKNOWN');
     });
     this.#stopTicking = onTick((now) => {
-      for (const connection of this.#connections) connection.tick(now);
+      for (const connection of this.#connections) {
+        connection.tick(now);
+        if (this.#retiring) connection.drainWhenQuiet(now - QUIET_MS);
+      }
     });
   }
 
@@ -97,9 +103,19 @@ export class Listener {
   /** Accepts no more, and lets go of what is idle. */
   drain(): void {
     this.#service.draining = true;
-    this.#server.close();
+    if (this.#server.listening) this.#server.close();
     for (const connection of this.#connections) connection.drain();
     for (const socket of this.#handshaking) socket.destroy();
+  }
+
+  /**
+   * Accepts no more; another worker does. A connection that is in use is told with its next answer that it ends, and one that
+   * is quiet is closed: a client that was about to use it would see its request fail.
+   */
+  retire(): void {
+    this.#service.draining = true;
+    this.#retiring = true;
+    this.#server.close();
   }
 
   /** Cuts what is left. */

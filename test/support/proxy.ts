@@ -48,6 +48,8 @@ export interface ProxyProcess extends AsyncDisposable {
     content: Record<string, unknown> | string,
     options?: { inPlace?: boolean; file?: string },
   ): Promise<void>;
+  /** The environment under which `proxy VERB` finds it. */
+  readonly env: Readonly<Record<string, string>>;
   /** SIGHUP. */
   reload(): void;
   /** Waits for the output to match; returns the match. */
@@ -79,7 +81,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
     COMMAND,
     ['run', '--config', configFile, '--workers', String(options.workers ?? 1), ...(options.args ?? [])],
     // Its own temporary files go with the test's, kill9 or not.
-    { TMPDIR: tmp, ...options.env },
+    { TMPDIR: tmp, RUNTIME_DIRECTORY: join(temp.path, 'run'), ...options.env },
   );
   const stop = async (deadlineMs?: number): Promise<Exit> => {
     const how = await child.stop(deadlineMs);
@@ -97,6 +99,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
     pid: child.pid,
     dir: temp.path,
     configFile,
+    env: { RUNTIME_DIRECTORY: join(temp.path, 'run') },
     output: child.output,
     port: (name) => {
       const port = name === undefined ? [...ports.values()][0] : ports.get(name);

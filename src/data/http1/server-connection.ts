@@ -145,6 +145,11 @@ export class ServerConnection implements ClientStream {
     this.#close();
   }
 
+  /** As {@link drain}, where no request came since `since` on the coarse clock. */
+  drainWhenQuiet(since: number): void {
+    if (this.#lastRead <= since) this.drain();
+  }
+
   /** Ends it at once, whatever is under way. */
   destroy(): void {
     this.socket.destroy();
@@ -635,6 +640,7 @@ export class ServerConnection implements ClientStream {
       return;
     }
     this.#deadline = after(this.#service.timeouts.keepAliveMs);
+    this.#lastRead = clock.now;
     if (this.#stash === null) {
       this.#resume();
     } else if (!this.#reading && !this.socket.writableNeedDrain) {

@@ -1,0 +1,121 @@
+import type { Diagnostic } from '../core/diagnostic.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { Snapshot, Status } from '../core/snapshot.ts';
+import { maskText } from './api/redact.ts';
+import type { Attempt } from './publisher.ts';
+import type { WorkerStatus } from './supervisor.ts';
+
+/** What `proxy status --json` prints. Times are milliseconds since the epoch. */
+export interface ProxyStatus {
+  readonly pid: number;
+  /** Of the program. */
+  readonly code: string;
+  /** The static file; empty where it runs on flags alone. */
+  readonly config: string;
+  readonly state: 'starting' | 'serving' | 'degraded' | 'stopping';
+  /** Why it is degraded. */
+  readonly problems: readonly string[];
+  readonly startedAt: number;
+  readonly uptimeSeconds: number;
+  readonly snapshot: {
+    readonly version: number;
+    readonly createdAt: number;
+    readonly routers: number;
+    readonly services: number;
+    readonly errors: number;
+    readonly warnings: number;
+  };
+  readonly entryPoints: readonly { readonly name: string; readonly address: string }[];
+  readonly workers: readonly WorkerStatus[];
+  /** Workers that died since the start, how the last one did, and when another start is tried (0 = none waits). */
+  readonly workerDeaths: { readonly count: number; readonly last: string | null; readonly retryAt: number };
+  readonly requests: {
+    readonly total: number;
+    readonly perSecond: number;
+    readonly connections: number;
+    readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  };
+  readonly certificates: readonly {
+    readonly names: readonly string[];
+    readonly origin: string;
+    readonly notAfter: number;
+  }[];
+  readonly services: readonly {
+    readonly name: string;
+    readonly status: Status;
+    readonly servers: readonly { readonly url: string; readonly status: 'UP' | 'DOWN' }[];
+  }[];
+  readonly lastReload: Attempt | null;
+  readonly reloads: { readonly succeeded: number; readonly failed: number };
+}
+
+/** What a status is made of. */
+export interface StatusSources {
+  readonly code: string;
+  readonly config: string;
+  readonly startedAt: Date;
+  readonly stopping: boolean;
+  readonly wantedWorkers: number;
+  readonly snapshot: Snapshot;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly workers: readonly WorkerStatus[];
+  readonly deaths: { readonly respawns: number; readonly last: string | null; readonly retryAt: number };
+  readonly totals: ProxyStatus['requests'];
+  readonly attempts: { readonly last: Attempt | null; readonly succeeded: number; readonly failed: number };
+  /** Why the last snapshot is not served. */
+  readonly problem: string | null;
+  readonly serverStatus?: (service: string, url: string) => 'UP' | 'DOWN';
+}
+
+/** Puts together what an operator wants to know first. */
+export function statusOf(sources: StatusSources): ProxyStatus {
+  const { snapshot, workers, deaths, attempts } = sources;
+  const serving = workers.filter((worker) => worker.state === 'serving').length;
+  const problems: string[] = [];
+  if (serving < sources.wantedWorkers) problems.push(`${serving} of ${sources.wantedWorkers} workers serve`);
+  if (sources.problem !== null) problems.push(sources.problem);
+  const up = sources.serverStatus ?? ((): 'UP' => 'UP');
+  return {
+    pid: process.pid,
+    code: sources.code,
+    config: sources.config,
+    state: sources.stopping ? 'stopping' : serving === 0 ? 'starting' : problems.length > 0 ? 'degraded' : 'serving',
+    problems,
+    startedAt: sources.startedAt.getTime(),
+    uptimeSeconds: Math.floor((Date.now() - sources.startedAt.getTime()) / 1_000),
+    snapshot: {
+      version: snapshot.version,
+      createdAt: snapshot.createdAt,
+      routers: Object.keys(snapshot.http.routers).length,
+      services: Object.keys(snapshot.http.services).length,
+      errors: sources.diagnostics.filter((d) => d.severity === 'error').length,
+      warnings: sources.diagnostics.filter((d) => d.severity === 'warning').length,
+    },
+    entryPoints: Object.values(snapshot.entryPoints).map(({ name, host, port }) => ({
+      name,
+      address: `${host === '::' ? '' : host.includes(':') ? `[${host}]` : host}:${port}`,
+    })),
+    workers,
+    workerDeaths: { count: deaths.respawns, last: deaths.last, retryAt: deaths.retryAt },
+    requests: sources.totals,
+    certificates: [...snapshot.tls.certificates, snapshot.tls.defaultCertificate].map(
+      ({ names, origin, notAfter }) => ({
+        names,
+        origin,
+        notAfter,
+      }),
+    ),
+    services: Object.values(snapshot.http.services)
+      .filter((service) => service.kind === 'configured')
+      .map((service) => ({
+        name: service.name,
+        status: service.status,
+        servers: (service.config.loadBalancer?.servers ?? []).map(({ url }) => ({
+          url: maskText(url),
+          status: up(service.name, url),
+        })),
+      })),
+    lastReload: attempts.last,
+    reloads: { succeeded: attempts.succeeded, failed: attempts.failed },
+  };
+}
