@@ -114,8 +114,10 @@ export interface CertificateSnapshot extends KeyPairPem {
   /** Milliseconds since the epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Where it came from, for people: a path, `inline`, a resolver. */
+  /** Where it came from, for people: a path, `inline`, `acme RESOLVER`. */
   readonly origin: string;
+  /** The resolver that it was ordered from. Such a one is not served past its expiry where `sniStrict` holds. */
+  readonly resolver?: string;
 }
 
 export type ClientAuthType =

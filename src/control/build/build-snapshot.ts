@@ -4,6 +4,7 @@ import type { StaticConfig } from '../../core/config/static.ts';
 import type { Position } from '../../core/diagnostic.ts';
 import { parseRule } from '../../core/rule/parser.ts';
 import type { CertificateSnapshot, Outcome, RouterSnapshot, Snapshot } from '../../core/snapshot.ts';
+import type { WantedCertificate } from '../acme/types.ts';
 import { readEntryPoints, type StaticPlace } from './entry-points.ts';
 import { Findings, Subject } from './findings.ts';
 import { deepFreeze } from './freeze.ts';
@@ -16,9 +17,10 @@ import type { RouterContext } from './references.ts';
 import { checkRouter, reportRule } from './routers.ts';
 import { checkServices, reportUnused } from './services.ts';
 import { type RankedRouter, reportShadowed } from './shadows.ts';
-import { buildTls } from './tls.ts';
+import { buildTls, type IssuedCertificate } from './tls.ts';
 import { reportTlsConflicts, type ServedRouter } from './tls-conflicts.ts';
 import { checkTransports, defaultTransport } from './transports.ts';
+import { CertificateWishes } from './wanted-certificates.ts';
 
 export interface BuildInput {
   readonly version: number;
@@ -37,6 +39,8 @@ export interface BuildInput {
   readonly ticketKeys: string;
   /** Path of the primary's unix socket. */
   readonly internalSocket: string;
+  /** What resolvers have issued so far. */
+  readonly issued?: readonly IssuedCertificate[];
   /** What is served now, for what can only be kept. */
   readonly live?: Snapshot;
 }
@@ -44,6 +48,8 @@ export interface BuildInput {
 export interface BuildOutcome extends Outcome {
   /** Every path that `read` was asked for, sorted: a change of any of them calls for another build. */
   readonly referencedFiles: readonly string[];
+  /** What is to be ordered from resolvers. */
+  readonly wanted: readonly WantedCertificate[];
 }
 
 /**
@@ -62,8 +68,11 @@ export function buildSnapshot(input: BuildInput): BuildOutcome {
   const transports = checkTransports(withDefaultTransport(merged, input, placeOf), reader, input.now, findings);
   const services = checkServices(merged.services, transports, findings);
   const middlewares = checkMiddlewares(together(merged.middlewares, implicit.middlewares), reader, findings);
-  const tls = buildTls({
+  const wishes = new CertificateWishes(input.static.certificatesResolvers, findings);
+  const { tls, files } = buildTls({
     merged,
+    wishes,
+    issued: input.issued ?? [],
     reader,
     findings,
     now: input.now,
@@ -71,9 +80,9 @@ export function buildSnapshot(input: BuildInput): BuildOutcome {
     ticketKeys: input.ticketKeys,
     ...(input.live === undefined ? {} : { live: input.live.tls }),
   });
-  const resolvers = new Set(Object.keys(input.static.certificatesResolvers));
+  const resolvers = input.static.certificatesResolvers;
   const context = { findings, entryPoints, services, middlewares, tlsOptions: tls.options, resolvers };
-  const { routers, used } = buildRouters(together(merged.routers, implicit.routers), context);
+  const { routers, used } = buildRouters(together(merged.routers, implicit.routers), context, wishes);
   reportUnused(merged.services, used.services, findings);
   reportUnusedMiddlewares(merged.middlewares, used.middlewares, entryPoints, findings);
   reportStreams(merged, findings);
@@ -88,12 +97,13 @@ export function buildSnapshot(input: BuildInput): BuildOutcome {
   };
   return {
     snapshot: deepFreeze(snapshot),
+    wanted: wishes.wanted(files, input.now),
     diagnostics: Object.freeze(findings.diagnostics),
     referencedFiles: Object.freeze(reader.files),
   };
 }
 
-function buildRouters(entries: Entries<Router>, context: RouterContext) {
+function buildRouters(entries: Entries<Router>, context: RouterContext, wishes: CertificateWishes) {
   const models = new EntryPointModels(context);
   const routers: Record<string, RouterSnapshot> = {};
   const served: ServedRouter[] = [];
@@ -107,6 +117,14 @@ function buildRouters(entries: Entries<Router>, context: RouterContext) {
       routers[router.name] = router;
       for (const name of router.middlewares) used.middlewares.add(name);
       served.push({ router, hosts: checked.hosts, place: entry.place });
+      wishes.addRouter({
+        router,
+        provider: entry.provider,
+        own: entry.value?.tls,
+        ast: checked.rule,
+        place: entry.place,
+        entryPointPlace: models.placeOf(router),
+      });
     }
     ranked.push({ name: entry.name, place: entry.place, rule: checked.rule, expanded });
   }

@@ -53,11 +53,15 @@ function compare<T>(before: Readonly<Record<string, T>> = {}, after: Readonly<Re
   return { added: added.sort(), changed: changed.sort(), removed: removed.sort() };
 }
 
-/** The certificates by where they come from; several of one origin (`inline`) are told apart by their fingerprints. */
+/**
+ * The certificates by where they come from: a file, or a resolver and the names it was asked for. Several of one origin
+ * (`inline`) are told apart by their fingerprints.
+ */
 function certificatesOf({ tls }: Snapshot): Readonly<Record<string, CertificateSnapshot>> {
   const all: Record<string, CertificateSnapshot> = { default: tls.defaultCertificate };
   for (const certificate of tls.certificates) {
-    const { origin, fingerprint } = certificate;
+    const { fingerprint, resolver, names } = certificate;
+    const origin = resolver === undefined ? certificate.origin : `${certificate.origin} ${names.join(',')}`;
     const plain = origin !== 'inline' && !Object.hasOwn(all, origin);
     all[plain ? origin : `${origin} ${fingerprint}`] = certificate;
   }

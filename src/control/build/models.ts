@@ -1,6 +1,6 @@
 import type { Path } from '../../core/config/paths.ts';
 import type { RouterSnapshot } from '../../core/snapshot.ts';
-import { Subject } from './findings.ts';
+import { type Place, Subject } from './findings.ts';
 import type { Entries } from './merge.ts';
 import { INTERNAL } from './names.ts';
 import {
@@ -47,6 +47,12 @@ export class EntryPointModels {
       while (name !== entry.name && taken.has(name)) name = `${entryPoint}-${name}`;
       yield this.#apply(entryPoint, name, entry.provider, snapshot);
     }
+  }
+
+  /** Where the `http` section of the entry point stands that adds to this router. */
+  placeOf({ entryPoints: [entryPoint = ''] }: RouterSnapshot): Place | undefined {
+    const place = this.#context.entryPoints.models.get(entryPoint)?.place;
+    return place === undefined ? undefined : { ...place, path: [...place.path, 'http'] };
   }
 
   #apply(entryPoint: string, name: string, provider: string, router: RouterSnapshot): RouterSnapshot {

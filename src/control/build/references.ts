@@ -1,5 +1,6 @@
 import type { Router } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
+import type { StaticConfig } from '../../core/config/static.ts';
 import type { RouterSnapshot, ServiceSnapshot, TlsOptionsSnapshot } from '../../core/snapshot.ts';
 import { DEFAULT_TLS_OPTIONS } from '../../core/tls/host-options.ts';
 import type { EntryPoints } from './entry-points.ts';
@@ -15,8 +16,8 @@ export interface RouterContext {
   readonly services: Readonly<Record<string, ServiceSnapshot>>;
   readonly middlewares: Middlewares;
   readonly tlsOptions: Readonly<Record<string, TlsOptionsSnapshot>>;
-  /** Names of the certificate resolvers of the static configuration. */
-  readonly resolvers: ReadonlySet<string>;
+  /** The certificate resolvers of the static configuration. */
+  readonly resolvers: StaticConfig['certificatesResolvers'];
 }
 
 /** Qualifies the name of a service and reports one that does not exist or cannot be used. */
@@ -110,11 +111,9 @@ export function resolveTls(
   }
   if (certResolver !== undefined && certResolver !== '') {
     const at = { at: ['tls', 'certResolver'], value: true };
-    if (resolvers.has(certResolver)) {
-      const message = `certResolver "${certResolver}" is not acted on yet: the router is served with the certificates there are`;
-      subject.warning('not-acted-on', message, { ...at, hint: 'name certificate files in `tls.certificates`' });
-    } else {
-      const hint = subject.findings.didYouMean(certResolver, () => resolvers) ?? 'define it in `certificatesResolvers`';
+    if (!Object.hasOwn(resolvers, certResolver)) {
+      const names = Object.keys(resolvers);
+      const hint = subject.findings.didYouMean(certResolver, () => names) ?? 'define it in `certificatesResolvers`';
       subject.warning('unknown-cert-resolver', `there is no certResolver "${certResolver}"`, { ...at, hint });
     }
   }

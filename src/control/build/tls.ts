@@ -1,5 +1,5 @@
 import type { Path } from '../../core/config/paths.ts';
-import { type KeyPair, tlsOptionsSchema } from '../../core/config/tls.ts';
+import { type KeyPair, type TlsStore, tlsOptionsSchema } from '../../core/config/tls.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { CertificateSnapshot, TlsOptionsSnapshot, TlsSnapshot } from '../../core/snapshot.ts';
 import { DEFAULT_TLS_OPTIONS } from '../../core/tls/host-options.ts';
@@ -8,6 +8,7 @@ import { refusingOptions, resolveTlsOptions } from '../tls/resolve-options.ts';
 import { builtIn, type Findings, type Place, pointTo } from './findings.ts';
 import type { Merged } from './merge.ts';
 import type { Reader } from './reader.ts';
+import type { CertificateWishes } from './wanted-certificates.ts';
 
 /** The one store that is served, as in Traefik. */
 const DEFAULT_STORE = 'default';
@@ -20,18 +21,55 @@ export interface TlsInput {
   /** Served where nothing else covers the name and no default certificate is configured. */
   readonly generated: CertificateSnapshot;
   readonly ticketKeys: string;
+  /** Asks for what `defaultGeneratedCert` wants. */
+  readonly wishes: CertificateWishes;
+  readonly issued: readonly IssuedCertificate[];
   /** What is live: a pair that cannot be used any more goes on being served as it last could. */
   readonly live?: TlsSnapshot;
 }
 
+/** A certificate that a resolver has issued. */
+export interface IssuedCertificate {
+  readonly resolver: string;
+  /** What it was ordered for. */
+  readonly names: readonly string[];
+  readonly certificate: CertificateSnapshot;
+}
+
+export interface BuiltTls {
+  readonly tls: TlsSnapshot;
+  /** Those of them that the configuration names itself. */
+  readonly files: readonly CertificateSnapshot[];
+}
+
 /** Certificates, stores and options. What cannot be used has its diagnostic; the rest is served. */
-export function buildTls(input: TlsInput): TlsSnapshot {
+export function buildTls(input: TlsInput): BuiltTls {
+  const fromFiles = loadCertificates(input);
+  const chosen = defaultCertificate(input);
   return {
-    certificates: loadCertificates(input),
-    defaultCertificate: defaultCertificate(input),
-    options: resolveOptions(input),
-    ticketKeys: input.ticketKeys,
+    tls: {
+      certificates: [...fromFiles, ...issuedCertificates(input)],
+      defaultCertificate: chosen,
+      options: resolveOptions(input),
+      ticketKeys: input.ticketKeys,
+    },
+    files: chosen === input.generated || chosen.resolver !== undefined ? fromFiles : [...fromFiles, chosen],
   };
+}
+
+/** All that there are, also where nothing asks for them any more: until they expire they do no harm. */
+function issuedCertificates({ issued, findings, now }: TlsInput): readonly CertificateSnapshot[] {
+  for (const { resolver, names, certificate } of issued) {
+    if (certificate.notAfter > now) continue;
+    const since = new Date(certificate.notAfter).toISOString();
+    findings.diagnostics.push({
+      severity: 'error',
+      code: 'acme-certificate-expired',
+      message: `the certificate for ${names.join(', ')} from certResolver "${resolver}" expired at ${since}: it goes on being served (not under sniStrict), and clients refuse it`,
+      hint: '`proxy certs` says why it could not be renewed',
+    });
+  }
+  return issued.map(({ certificate }) => certificate);
 }
 
 function loadCertificates(input: TlsInput): readonly CertificateSnapshot[] {
@@ -88,15 +126,40 @@ function defaultCertificate(input: TlsInput): CertificateSnapshot {
   const store = merged.tlsStores.get(DEFAULT_STORE);
   const value = store?.value;
   if (store === undefined || value === undefined) return generated;
+  if (value.defaultCertificate === undefined) return generatedByResolver(store.place, value, input) ?? generated;
   if (value.defaultGeneratedCert !== undefined) {
-    findings.add('warning', 'not-acted-on', '`defaultGeneratedCert` is accepted but not acted on yet', store.place, {
-      at: ['defaultGeneratedCert'],
-      hint: 'until then the default certificate is self-signed; `defaultCertificate` names one',
-    });
+    findings.add(
+      'warning',
+      'two-default-certificates',
+      '`defaultCertificate` is served, `defaultGeneratedCert` is not ordered',
+      store.place,
+      {
+        at: ['defaultGeneratedCert'],
+        hint: 'remove one of the two',
+      },
+    );
   }
-  if (value.defaultCertificate === undefined) return generated;
   const place = pointTo(store.place, { at: ['defaultCertificate'] });
   return loadOrKeep(value.defaultCertificate, place, input) ?? generated;
+}
+
+/** What the resolver has issued for `defaultGeneratedCert`; undefined until it has. */
+function generatedByResolver(place: Place, store: TlsStore, input: TlsInput): CertificateSnapshot | undefined {
+  const { defaultGeneratedCert: wish } = store;
+  if (wish === undefined) return undefined;
+  const { resolver = '', domain } = wish;
+  if (resolver === '' || domain?.main === undefined || domain.main === '') {
+    const message = '`defaultGeneratedCert` needs a `resolver` and a `domain.main`';
+    input.findings.add('warning', 'missing-key', message, place, { at: ['defaultGeneratedCert'] });
+    return undefined;
+  }
+  const names = input.wishes.addDefault(resolver, domain.main, domain.sans ?? [], place);
+  const found = input.issued.find((one) => one.resolver === resolver && sameNames(one.names, names ?? []));
+  return found?.certificate;
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
 }
 
 function resolveOptions({ merged, reader, findings, now }: TlsInput): Readonly<Record<string, TlsOptionsSnapshot>> {

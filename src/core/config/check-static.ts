@@ -1,16 +1,9 @@
 import { parseAddress } from './address.ts';
+import type { Report } from './check-report.ts';
+import { checkResolvers } from './check-resolvers.ts';
 import type { Path } from './paths.ts';
 import type { EntryPoint, StaticConfig } from './static.ts';
 import { suggest } from './suggest.ts';
-
-/** How a check reports what it finds. */
-export type Report = (
-  severity: 'error' | 'warning' | 'info',
-  code: string,
-  path: Path,
-  message: string,
-  hint?: string,
-) => void;
 
 /** Checks what the schema cannot: that the parts of a static configuration fit each other. */
 export function checkStatic(config: StaticConfig, report: Report): void {
@@ -18,6 +11,7 @@ export function checkStatic(config: StaticConfig, report: Report): void {
   checkRedirections(config.entryPoints, report);
   checkFileProvider(config, report);
   checkStorages(config, report);
+  checkResolvers(config, report);
   const { ping } = config;
   if (ping !== undefined && !ping.manualRouting && !Object.hasOwn(config.entryPoints, ping.entryPoint)) {
     unknownEntryPoint(config.entryPoints, ['ping', 'entryPoint'], ping.entryPoint, report);

@@ -69,6 +69,15 @@ export function hostsOfRule(ast: RuleNode): readonly string[] {
   return [...hosts];
 }
 
+/** The values of the positive `HostRegexp` of a rule: hosts that nobody can list. */
+export function hostPatternsOfRule(ast: RuleNode): readonly string[] {
+  const patterns: string[] = [];
+  visit(ast, false, (matcher, negated) => {
+    if (!negated && matcher.kind === 'HostRegexp') patterns.push(matcher.value);
+  });
+  return patterns;
+}
+
 function visit(node: RuleNode, negated: boolean, each: (matcher: RuleMatcher, negated: boolean) => void): void {
   switch (node.kind) {
     case 'and':

@@ -133,14 +133,15 @@ export class EntryPointTls {
       return { ok: false, optionsName, reason: 'options-refused', detail: options.config.refuse };
     }
     const name = sni ?? plainAddress(localAddress());
-    const { certificate, matched } = this.#runtime.certificates.choose(name, this.#runtime.now());
-    if (!matched && options.config.sniStrict) {
-      return {
-        ok: false,
-        optionsName,
-        reason: 'no-certificate',
-        detail: `sniStrict: no certificate for ${name ?? 'a client without a server name'}`,
-      };
+    const now = this.#runtime.now();
+    const { certificate, matched } = this.#runtime.certificates.choose(name, now);
+    if (options.config.sniStrict) {
+      // One from a file goes on being served, as in Traefik: nobody renews it here.
+      const expired = certificate.resolver !== undefined && certificate.notAfter < now;
+      if (!matched || expired) {
+        const what = `${expired ? 'only an expired' : 'no'} certificate for ${name ?? 'a client without a server name'}`;
+        return { ok: false, optionsName, reason: 'no-certificate', detail: `sniStrict: ${what}` };
+      }
     }
     const context = this.#runtime.contexts.get(certificate, options);
     if (!context.ok) return { ok: false, optionsName, reason: 'certificate-unusable', detail: context.error };

@@ -5,7 +5,7 @@ import { build, errors, fixture } from './harness.ts';
 const STATIC = fixture('traefik.yml');
 
 describe("the operator's own files", () => {
-  const { snapshot, diagnostics, referencedFiles } = build(fixture('dynamic_conf.yml'), { static: STATIC });
+  const { snapshot, diagnostics, referencedFiles, wanted } = build(fixture('dynamic_conf.yml'), { static: STATIC });
   const { routers, services } = snapshot.http;
 
   it('says that the http section of the static file has no effect', () => {
@@ -28,7 +28,7 @@ describe("the operator's own files", () => {
       path: 'http.routers.http-catchall.rule',
     });
     expect(found?.hint).toBeDefined();
-    expect(routers['ollama-router@file']?.status).toBe('warning');
+    expect(routers['ollama-router@file']?.status).toBe('enabled');
   });
 
   it('never falls back to other authorities where the root CA cannot be read', () => {
@@ -46,9 +46,23 @@ describe("the operator's own files", () => {
     expect(referencedFiles).toEqual(['/etc/step-ca/ssl/phoenix_root_ca.crt']);
   });
 
-  it('serves routers with a certResolver, and says that it is not acted on', () => {
+  it('orders a certificate for each router with a certResolver that can be served', () => {
+    expect(wanted).toEqual([
+      {
+        resolver: 'internal-resolver',
+        main: 'ollama.internal.thinkheads.ai',
+        sans: [],
+        for: ['ollama-router@file'],
+      },
+      {
+        resolver: 'internal-resolver',
+        main: 'traefik.internal.thinkheads.ai',
+        sans: [],
+        for: ['traefik-router@file'],
+      },
+    ]);
     expect(routers['traefik-router@file']).toMatchObject({
-      status: 'warning',
+      status: 'enabled',
       service: 'api@internal',
       tls: { options: 'default', certResolver: 'internal-resolver' },
     });

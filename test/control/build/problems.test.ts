@@ -206,13 +206,13 @@ const CASES: readonly Case[] = [
     status: 'disabled',
   },
   {
-    symptom: 'a certResolver that exists',
-    yaml: router(`${RULE}\nservice: app\ntls:\n  certResolver: «internal`),
+    symptom: 'a certResolver for a rule without a host',
+    yaml: router('«rule: PathPrefix(`/`)\nservice: app\ntls:\n  certResolver: internal'),
     static: `${STATIC}certificatesResolvers:\n  internal:\n    acme: {email: a@b.c, httpChallenge: {entryPoint: web}}\n`,
-    code: 'not-acted-on',
+    code: 'acme-no-domain',
     severity: 'warning',
-    message: /served with the certificates there are/,
-    status: 'warning',
+    message: /nothing can be ordered from certResolver "internal" for router "r@file": the rule names no host/,
+    status: 'enabled',
   },
   {
     symptom: 'a certResolver that does not exist',

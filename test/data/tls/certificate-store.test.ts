@@ -123,3 +123,22 @@ describe('options by host', () => {
     expect(runtime.problems).toEqual([{ entryPoint: 'one', host: 'a.test', options: ['x@file', 'y@file'] }]);
   });
 });
+
+describe('under sniStrict', () => {
+  const strict = tlsOptions('default', { sniStrict: true });
+  const select = (certificate: CertificateSnapshot, options = strict) =>
+    compileTls(tlsSnapshot(fallback, [certificate], options), {}, undefined, { now: () => a.notAfter + 1 })
+      .entryPoint('e')
+      .select('a.test', () => undefined);
+
+  it('an expired certificate of a resolver is as good as none; one from a file goes on being served', () => {
+    const ordered = { ...a, origin: 'acme internal', resolver: 'internal' };
+    expect(select(ordered)).toMatchObject({
+      ok: false,
+      reason: 'no-certificate',
+      detail: 'sniStrict: only an expired certificate for a.test',
+    });
+    expect(select(a).ok).toBe(true);
+    expect(select(ordered, tlsOptions('default')).ok).toBe(true);
+  });
+});
