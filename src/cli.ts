@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { withVerb } from './command/arguments.ts';
+import { addCheck } from './command/check.ts';
 import { fail } from './command/fail.ts';
 import { addReload } from './command/reload.ts';
 import { addRestartWorkers } from './command/restart-workers.ts';
@@ -25,6 +26,7 @@ const program = new Command('proxy')
   .exitOverride();
 
 addRun(program);
+addCheck(program);
 addReload(program);
 addStatus(program);
 addRestartWorkers(program);

@@ -50,7 +50,8 @@ function failStatic(error: StaticConfigError): never {
 function usageProblem(message: string): string {
   const [problem = '', ...more] = message.replace(/^error: /, '').split('\n');
   const hint = more.length === 0 ? '' : ` ${more.join(' ').replace(/^\(Did you mean/, '(did you mean')}`;
-  return `${problem}${hint}; see --help`;
+  const [verb = ''] = process.argv.slice(2);
+  return `${problem}${hint}; see proxy ${verb.startsWith('-') ? '' : `${verb} `}--help`;
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -26,12 +26,7 @@ export class Material {
     if (known?.kind === 'ok') return known.text;
     if (known?.kind === 'unreadable') return Object.assign(new Error(known.error.message), { code: known.error.code });
     // Seen for the first time: it is watched once this build is over.
-    try {
-      if (statSync(absolute).size > LIMITS.bytes) return new Error(`${path} is larger than ${LIMITS.bytes} bytes`);
-      return readFileSync(absolute, 'utf8');
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
-    }
+    return readNow(path);
   };
 
   /** Watches these files from now on, and no others. */
@@ -45,5 +40,15 @@ export class Material {
 
   close(): Promise<void> {
     return this.#watcher.close();
+  }
+}
+
+/** The content of a file as it is now, or why there is none. Bounded by `LIMITS.bytes`. */
+export function readNow(path: string): string | Error {
+  try {
+    if (statSync(path).size > LIMITS.bytes) return new Error(`${path} is larger than ${LIMITS.bytes} bytes`);
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
