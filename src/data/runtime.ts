@@ -11,6 +11,7 @@ import { forwardTo } from './forward.ts';
 import { MiddlewareCache } from './middleware/cache.ts';
 import { compilePipeline } from './middleware/pipeline.ts';
 import type { MiddlewareContext } from './middleware/types.ts';
+import { answerOptions, endsHere } from './options.ts';
 import type { RouteRequest } from './router/request.ts';
 import { compileRouter, type RouteDefinition, type RouteTable } from './router/table.ts';
 import { Services } from './services.ts';
@@ -75,10 +76,16 @@ export class EntryPointRuntime {
       exchange.fail(new ProxyError('CLIENT_MISDIRECTED', `${host} has other TLS options than the connection`));
       return;
     }
+    if (endsHere(exchange)) return;
     const view = this.#view;
     view.exchange = exchange;
     const route = (tls === null ? this.#plain : this.#secure).lookup(view);
     if (route === null) {
+      // About no path in particular: rules for paths cannot match it, and the proxy can answer for itself.
+      if (exchange.path === '*') {
+        answerOptions(exchange);
+        return;
+      }
       exchange.fail(new ProxyError('PROXY_NO_ROUTE'));
       return;
     }

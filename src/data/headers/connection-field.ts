@@ -1,4 +1,4 @@
-import type { HeaderList } from './header-list.ts';
+import { type HeaderList, mark } from './header-list.ts';
 import { FORWARDED, H, identifyName } from './known.ts';
 
 /** What a Connection field says (RFC 9110 §7.6.1). */
@@ -7,6 +7,9 @@ export interface ConnectionField {
   readonly keepAlive: boolean;
   readonly upgrade: boolean;
 }
+
+/** What frames, routes or sequences a message, and the time it was made. */
+const KEPT = mark(H.HOST, H.CONTENT_LENGTH, H.EXPECT, H.DATE);
 
 const NONE: ConnectionField = { close: false, keepAlive: false, upgrade: false };
 const KEEP_ALIVE: ConnectionField = { close: false, keepAlive: true, upgrade: false };
@@ -40,7 +43,7 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
         break;
       default: {
         const id = identifyName(token);
-        if (id !== H.HOST && id !== H.CONTENT_LENGTH && FORWARDED[id] !== 1) headers.delete(token);
+        if (FORWARDED[id] !== 1 && KEPT[id] !== 1) headers.delete(token);
       }
     }
   }

@@ -5,7 +5,7 @@ import { FORWARDED, H, HOP_BY_HOP } from './known.ts';
 
 const HOSTNAME = hostname();
 
-const SKIP = mark(H.HOST, H.CONTENT_LENGTH);
+const SKIP = mark(H.HOST, H.CONTENT_LENGTH, H.FRAMING_LOOKALIKE);
 for (let id = 0; id < 32; id++) if (HOP_BY_HOP[id] === 1) SKIP[id] = 1;
 const SKIP_AND_FOR = Uint8Array.from(SKIP);
 SKIP_AND_FOR[H.X_FORWARDED_FOR] = 1;

@@ -25,6 +25,9 @@ export const H = {
   X_FORWARDED_SERVER: 18,
   X_REAL_IP: 19,
   X_FORWARDED_OTHER: 20,
+  DATE: 21,
+  /** What a backend that takes `_` for `-` would read as framing. */
+  FRAMING_LOOKALIKE: 22,
 } as const;
 
 export type HeaderId = (typeof H)[keyof typeof H];
@@ -43,6 +46,9 @@ const NAMES: readonly (readonly [string, HeaderId])[] = [
   ['proxy-authorization', H.PROXY_AUTHORIZATION],
   ['trailer', H.TRAILER],
   ['http2-settings', H.HTTP2_SETTINGS],
+  ['date', H.DATE],
+  ['content_length', H.FRAMING_LOOKALIKE],
+  ['transfer_encoding', H.FRAMING_LOOKALIKE],
   ['x-forwarded-for', H.X_FORWARDED_FOR],
   ['x-forwarded-proto', H.X_FORWARDED_PROTO],
   ['x-forwarded-host', H.X_FORWARDED_HOST],

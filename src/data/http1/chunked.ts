@@ -42,6 +42,7 @@ const FORBIDDEN_TRAILERS = new Set([
  * and nothing else. Extensions are dropped, as an intermediary may; trailers are kept.
  */
 export class ChunkedDecoder {
+  readonly #strictTrailers: boolean;
   /** Why it failed. */
   problem = '';
   trailers: HeaderList | null = null;
@@ -51,6 +52,11 @@ export class ChunkedDecoder {
   #extensionBytes = 0;
   #extensionName = 0;
   #trailerBytes: Buffer | null = null;
+
+  /** @param strictTrailers refuse trailers that would frame or route the message, instead of dropping them */
+  constructor(strictTrailers: boolean) {
+    this.#strictTrailers = strictTrailers;
+  }
 
   get done(): boolean {
     return this.#state === DONE;
@@ -189,6 +195,10 @@ export class ChunkedDecoder {
       return to;
     }
     const end = trailerParser.end;
+    const { lengthCount, codingCount, hostCount } = trailerParser.framing;
+    if (this.#strictTrailers && lengthCount + codingCount + hostCount > 0) {
+      return this.#fail('a trailer that frames or routes', pos);
+    }
     this.#state = DONE;
     this.#trailerBytes = null;
     if (spans.length > 0) this.trailers = passable(new HeaderList(latin1(bytes, 0, end), spans));

@@ -170,8 +170,9 @@ function parseLength(buf: Uint8Array, start: number, end: number): number {
 export function transferCoding(value: string): 'chunked' | 'unknown' | 'bad' {
   const lower = value.toLowerCase();
   if (lower === 'chunked') return 'chunked';
-  const codings = lower.split(',').map((c) => c.trim());
-  if (codings.some((c) => !/^[!#$%&'*+\-.^_`|~0-9a-z]+( *; *[^,;]+)*$/.test(c))) return 'bad';
+  // Not trim(): what JavaScript takes for white space is more than SP and HTAB.
+  const codings = lower.split(',').map((c) => c.replace(/^[ \t]+|[ \t]+$/g, ''));
+  if (codings.some((c) => !/^[!#$%&'*+\-.^_`|~0-9a-z]+([ \t]*;[ \t]*[!-~][^,;]*)*$/.test(c))) return 'bad';
   if (codings.indexOf('chunked') !== codings.length - 1) return 'bad';
   return 'unknown';
 }

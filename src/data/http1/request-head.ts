@@ -1,7 +1,8 @@
+import { isIPv6 } from 'node:net';
 import type { ErrorCode } from '../../core/errors.ts';
 import { HeaderList } from '../headers/header-list.ts';
 import { latin1 } from '../latin1.ts';
-import { CR, HOST_LITERAL, HOST_NAME, LF, SP, TARGET, TOKEN } from './chars.ts';
+import { CR, HEX, HOST_LITERAL, HOST_NAME, LF, SP, TARGET, TOKEN } from './chars.ts';
 import { FieldParser, type ParseState, type Refusal, transferCoding } from './fields.ts';
 import type { HeadLimits } from './limits.ts';
 
@@ -142,7 +143,7 @@ export class RequestParser {
       if (target === '*') {
         if (method !== 'OPTIONS') return this.#fail('CLIENT_BAD_REQUEST', 'the target * is for OPTIONS alone');
       } else {
-        const absolute = splitAbsolute(target);
+        const absolute = splitAbsolute(target, method);
         if (absolute === null) return this.#fail('CLIENT_BAD_REQUEST', 'the request target does not start with /');
         // Two parsers could route this by different hosts.
         if (authority !== '' && absolute.authority.toLowerCase() !== authority.toLowerCase()) {
@@ -172,6 +173,7 @@ export class RequestParser {
       if (f.length < 0) return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'the Content-Length is not a number');
       if (f.length > 0) body = 'length';
     }
+    if (body !== 'none' && method === 'TRACE') return this.#fail('CLIENT_BAD_REQUEST', 'TRACE with a body');
 
     this.head = {
       method,
@@ -223,17 +225,20 @@ function targetProblem(byte: number): string {
 }
 
 /** `host[:port]` (RFC 9110 §7.2), without userinfo, path or list. */
-function isAuthority(buf: Uint8Array, start: number, end: number): boolean {
+function isAuthority(buf: Buffer, start: number, end: number): boolean {
   if (start >= end) return false;
   let pos = start;
   if (buf[pos] === 0x5b) {
     pos++;
     const inside = pos;
     while (pos < end && HOST_LITERAL[buf[pos]!] === 1) pos++;
-    if (pos >= end || buf[pos] !== 0x5d || pos - inside < 2) return false;
+    if (pos >= end || buf[pos] !== 0x5d || !isIPv6(latin1(buf, inside, pos))) return false;
     pos++;
   } else {
-    while (pos < end && HOST_NAME[buf[pos]!] === 1) pos++;
+    for (; pos < end && HOST_NAME[buf[pos]!] === 1; pos++) {
+      if (buf[pos] === 0x25 && !(pos + 2 < end && HEX[buf[pos + 1]!] !== 255 && HEX[buf[pos + 2]!] !== 255))
+        return false;
+    }
     if (pos === start) return false;
   }
   if (pos === end) return true;
@@ -250,7 +255,7 @@ function isAuthority(buf: Uint8Array, start: number, end: number): boolean {
 }
 
 /** RFC 9112 §3.2.2. `null`: not an absolute http(s) URI with a plain authority. */
-function splitAbsolute(target: string): { authority: string; path: string } | null {
+function splitAbsolute(target: string, method: string): { authority: string; path: string } | null {
   const scheme = /^https?:\/\//i.exec(target);
   if (scheme === null) return null;
   let end = scheme[0].length;
@@ -259,5 +264,7 @@ function splitAbsolute(target: string): { authority: string; path: string } | nu
   const bytes = Buffer.from(authority, 'latin1');
   if (!isAuthority(bytes, 0, bytes.length)) return null;
   const rest = target.substring(end);
+  // RFC 9112 §3.2.4: OPTIONS for the server as a whole, in the form a proxy gets it.
+  if (rest === '' && method === 'OPTIONS') return { authority, path: '*' };
   return { authority, path: rest.charCodeAt(0) === 0x2f ? rest : `/${rest}` };
 }

@@ -17,8 +17,10 @@ import type { HeaderList } from '../headers/header-list.ts';
 import { mark } from '../headers/header-list.ts';
 import { FORWARDED, H, HOP_BY_HOP } from '../headers/known.ts';
 import { latin1 } from '../latin1.ts';
+import { ALLOWED_METHODS } from '../options.ts';
 import { resetConnection } from '../tls/server-socket.ts';
 import { ChunkedDecoder } from './chunked.ts';
+import { dateLine } from './date-line.ts';
 import type { Refusal } from './fields.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import type { HeadLimits } from './limits.ts';
@@ -62,9 +64,13 @@ for (let id = 0; id < 32; id++) {
   RESPONSE_SKIP_CHUNKED[id] = 1;
 }
 
+const DATE = mark(H.DATE);
 const FORWARDED_SERVER = mark(H.X_FORWARDED_SERVER);
 
 const parser = new RequestParser();
+
+/** RFC 9110 §15.5.6. */
+const ALLOW_LINE = `Allow: ${ALLOWED_METHODS}\r\n`;
 
 /** The response is not begun, under way, or over. */
 type ResponseState = 'none' | 'started' | 'ended';
@@ -191,7 +197,8 @@ export class ServerConnection implements ClientStream {
     this.#lastRead = clock.now;
     if (this.#closing) {
       this.#discarded += chunk.length;
-      if (this.#discarded > DISCARD_LIMIT) this.socket.destroy();
+      // A reset would take the response from a client that is still writing: it is left to wait until the deadline.
+      if (this.#discarded > DISCARD_LIMIT) this.#pause();
       return;
     }
     if (this.#exchange === null) {
@@ -262,10 +269,14 @@ export class ServerConnection implements ClientStream {
       }
     }
     if (head.lines === 0 && head.length > limits.maxLineBytes) {
-      this.#refuse({
-        code: 'CLIENT_URI_TOO_LONG',
-        detail: `the request line is longer than ${limits.maxLineBytes} bytes`,
-      });
+      // Whether it is the method or the target that does not end.
+      parser.parse(head.bytes, 0, head.length, limits);
+      this.#refuse(
+        parser.refusal ?? {
+          code: 'CLIENT_URI_TOO_LONG',
+          detail: `the request line is longer than ${limits.maxLineBytes} bytes`,
+        },
+      );
     } else if (progress === 'too-long') {
       this.#refuse({
         code: 'CLIENT_HEADERS_TOO_LARGE',
@@ -300,7 +311,7 @@ export class ServerConnection implements ClientStream {
     this.#bodyQueue = null;
     this.#bodyFlowing = true;
     this.#bodyEnded = false;
-    this.#chunked = head.body === 'chunked' ? new ChunkedDecoder() : null;
+    this.#chunked = head.body === 'chunked' ? new ChunkedDecoder(true) : null;
     this.#bodyLeft = head.length;
     this.#bodyDone = head.body === 'none';
     this.#keepAlive = head.minor === 1;
@@ -328,7 +339,8 @@ export class ServerConnection implements ClientStream {
       else if (head.minor === 0) this.#keepAlive = connection.keepAlive;
       wantsUpgrade = connection.upgrade && head.minor === 1;
     }
-    if (wantsUpgrade && head.hasUpgrade) exchange.upgrade = upgradeOf(head.headers);
+    // With a body it would be unclear where the old protocol ends: the upgrade is ignored, as a server may (RFC 9110 §7.8).
+    if (wantsUpgrade && head.hasUpgrade && this.#bodyDone) exchange.upgrade = upgradeOf(head);
     if (head.hasExpect && !this.#expect(exchange, head)) return;
 
     this.#exchange = exchange;
@@ -498,6 +510,8 @@ export class ServerConnection implements ClientStream {
       this.#framing = 'close';
       this.#keepAlive = false;
     }
+    // RFC 9110 §6.6.1: who passes a response on without one adds the time it came.
+    if (!response.headers.hasMarked(DATE)) framing += dateLine();
     let connection = '';
     if (!this.#keepAlive) connection = 'Connection: close\r\n';
     else if (this.#minor === 0) connection = 'Connection: keep-alive\r\n';
@@ -684,8 +698,9 @@ export class ServerConnection implements ClientStream {
     // The rest of what came cannot be understood: it is read and thrown away before the close.
     this.#bodyDone = false;
     const body = `${status} ${reasonOf(status)}\n`;
+    const allow = status === 405 ? ALLOW_LINE : '';
     this.socket.write(
-      `HTTP/1.1 ${status} ${reasonOf(status)}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${dateLine()}${allow}Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
       'latin1',
     );
     this.#close();
@@ -696,6 +711,11 @@ export class ServerConnection implements ClientStream {
     if (exchange === null) return;
     this.#bodySink = null;
     this.#bodyQueue = null;
+    if (exchange.finished) {
+      // It is answered already, and what broke is the rest of a body that nobody wanted.
+      this.#close();
+      return;
+    }
     const cancel = exchange.onCancel;
     exchange.onCancel = null;
     cancel?.(error);
@@ -770,7 +790,9 @@ function saysNothing(name: string, value: string): boolean {
 }
 
 /** The protocol to upgrade to. h2c is none: its upgrade would hide requests from the proxy (RFC 9113 dropped it). */
-function upgradeOf(headers: HeaderList): string | null {
+function upgradeOf({ method, headers }: RequestHead): string | null {
   const value = headers.joinKnown(H.UPGRADE)?.toLowerCase() ?? '';
-  return value === '' || value.split(',').some((token) => /^\s*h2c?\s*($|\/)/.test(token)) ? null : value;
+  if (value === '' || value.split(',').some((token) => /^\s*h2c?\s*($|\/)/.test(token))) return null;
+  // RFC 6455 §4.1: the handshake is a GET. A backend that does not look must not be asked.
+  return value === 'websocket' && method !== 'GET' ? null : value;
 }

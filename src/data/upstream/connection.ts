@@ -9,6 +9,7 @@ import { HeadBuffer } from '../http1/head-buffer.ts';
 import { MAX_INFORMATIONAL, RESPONSE_LIMITS } from '../http1/limits.ts';
 import { ResponseParser, type UpstreamHead } from '../http1/response-head.ts';
 import { latin1 } from '../latin1.ts';
+import { canStillRead } from './keep-reading.ts';
 
 /** Who gets what an upstream says. Each call is made at most as often as the protocol allows; `onFail` ends everything. */
 export interface UpstreamReceiver {
@@ -100,7 +101,10 @@ export class UpstreamConnection {
   #informed = 0;
   /** Whether the request is written completely. */
   #sent = true;
+  #withBody = false;
   #chunkedRequest = false;
+  /** Nothing more can be written; the response may be on its way. */
+  #deaf = false;
   #paused = false;
   #held = '';
 
@@ -111,7 +115,7 @@ export class UpstreamConnection {
     this.#buffer = buffer;
     if (buffer === null) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
     socket.on('end', () => this.#onEnd());
-    socket.on('error', (error: Error) => this.#close(new ProxyError('UPSTREAM_CLOSED', error.message, error)));
+    socket.on('error', (error: Error) => this.#onError(error));
     socket.on('close', () => this.#close(new ProxyError('UPSTREAM_CLOSED')));
     socket.on('drain', () => this.#receiver?.onDrain());
   }
@@ -151,6 +155,7 @@ export class UpstreamConnection {
     this.#reusable = true;
     this.#silent = true;
     this.#informed = 0;
+    this.#withBody = body !== 'none';
     this.#chunkedRequest = body === 'chunked';
     this.#sent = body === 'none';
     this.uses++;
@@ -160,6 +165,7 @@ export class UpstreamConnection {
 
   /** @returns false when the upstream does not take it as fast as it comes */
   writeBody(chunk: Buffer): boolean {
+    if (this.#deaf) return true;
     const socket = this.socket;
     let before = this.#held;
     this.#held = '';
@@ -180,6 +186,7 @@ export class UpstreamConnection {
 
   endBody(trailers: string): void {
     this.#sent = true;
+    if (this.#deaf) return;
     if (this.#chunkedRequest) this.#held += `0\r\n${trailers}\r\n`;
     this.flush();
   }
@@ -312,8 +319,8 @@ export class UpstreamConnection {
     } else {
       this.#reusable = head.minor === 1;
     }
-    if (head.body === 'close') this.#reusable = false;
-    if (head.body === 'chunked') this.#chunked = new ChunkedDecoder();
+    if (this.#deaf || head.body === 'close') this.#reusable = false;
+    if (head.body === 'chunked') this.#chunked = new ChunkedDecoder(false);
     receiver.onHead(head);
     if (this.#receiver !== receiver) return -1;
     if (head.body === 'none') this.#complete(null, to - end);
@@ -377,6 +384,19 @@ export class UpstreamConnection {
   #bad(problem: string): -1 {
     this.#close(new ProxyError('UPSTREAM_BAD_RESPONSE', problem));
     return -1;
+  }
+
+  /** An upstream that refuses a body may answer and close before it has read it all (RFC 9112 §9.6). */
+  #onError(error: Error): void {
+    if (this.#receiver !== null && this.#withBody && canStillRead(this.socket, error)) {
+      this.#deaf = true;
+      this.#reusable = false;
+      this.#held = '';
+      // Who waits for room to write waits no longer: the rest of the body has no reader.
+      this.#receiver.onDrain();
+      return;
+    }
+    this.#close(new ProxyError('UPSTREAM_CLOSED', error.message, error));
   }
 
   #onEnd(): void {

@@ -3,6 +3,7 @@ import tls from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
 import { clock } from '../clock.ts';
 import { type ConnectionOwner, ReadBuffer, UpstreamConnection } from './connection.ts';
+import { keepAfterWriteError } from './keep-reading.ts';
 
 /** Where a pool connects, and how. */
 export interface PoolTarget {
@@ -99,6 +100,7 @@ export class UpstreamPool implements ConnectionOwner {
               }),
         })
       : this.#connectTls(target.tls!);
+    if (!raw) keepAfterWriteError(socket);
     const timer =
       target.dialTimeoutMs > 0
         ? setTimeout(

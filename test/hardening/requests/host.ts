@@ -58,6 +58,13 @@ export const HOSTS: readonly RequestCase[] = [
   refused('an IPv6 address with junk behind it', GRAMMAR, host('[::1]app.test')),
   refused('an IPv6 address with a zone', GRAMMAR, host('[fe80::1%25eth0]')),
   refused('brackets around nothing', GRAMMAR, host('[]')),
+  refused('an IPv6 address of colons', GRAMMAR, host('[:::]')),
+  refused('an IPv6 address of nine groups', GRAMMAR, host('[1:2:3:4:5:6:7:8:9]')),
+  refused('an IPv6 address with a group of five digits', GRAMMAR, host('[12345::]')),
+  refused('a Host with a percent sign alone', 'RFC 3986 §2.1', host('app%.test')),
+  refused('a Host with half an encoding', 'RFC 3986 §2.1', host('app.test%2')),
+  refused('a Host with an encoding that is none', 'RFC 3986 §2.1', host('app%zz.test')),
+  refused('a Host list with a space', GRAMMAR, host('app.test, evil.test')),
   either('an empty Host', RULE, head('GET /case HTTP/1.1', 'Host:'), [400, 404]),
   // The grammar bounds no port: digits are all it asks for.
   either('a Host whose port is above 65535', 'RFC 3986 §3.2.3', host('app.test:65536'), 400),
