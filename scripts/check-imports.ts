@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   command: ['core', 'control', 'command', 'primary.ts', 'static-file.ts', 'version.ts'],
 };
 const TOP: Readonly<Record<string, readonly string[]>> = {
-  'worker.ts': ['core', 'data', 'logger.ts', 'open-log.ts', 'version.ts'],
+  'worker.ts': ['core', 'data', 'logger.ts', 'line-writer.ts', 'open-log.ts', 'version.ts'],
   'primary.ts': ['core', 'control', 'logger.ts', 'static-file.ts', 'version.ts'],
   'logger.ts': ['core', 'log-line.ts', 'log-destination.ts', 'open-log.ts'],
 };

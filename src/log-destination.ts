@@ -1,41 +1,80 @@
 import { closeSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { LineWriter } from './line-writer.ts';
 import { openLog } from './open-log.ts';
 
 const STDOUT = 1;
 /** Bytes that wait for a slow reader; beyond it lines are lost rather than memory. */
 const MAX_HELD_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 50;
+const CLOSE_WITHIN_MS = 1_000;
 const SETTING = 'log.filePath';
 
+/** Where the log's lines go. */
+export interface LogDestination {
+  /** Whether people read it as it is written. */
+  readonly terminal: boolean;
+  /** Lines that were lost. */
+  readonly dropped: number;
+  /** @param line with its line feed */
+  write(line: string): void;
+  /** Writes what is held, as far as it can be written without waiting. */
+  flush(): void;
+  /** Opens the file anew, after a rotation. */
+  reopen(): void;
+  /** Calls `done` when all is written, or after a second. */
+  close(done: () => void): void;
+}
+
 /**
- * Where the log's lines go. They are written at once, so that a line stands there before what it tells of can end the
- * process; a pipe whose reader is stuck does not block, its lines are held for a while. (Writes by libuv's threads would:
- * a process cannot exit while one of them waits for a pipe.)
+ * A file. Written by libuv's threads: a disk that hangs must not hang requests. At the end of the process what is held is
+ * written at once, so that a line stands there though what it tells of ended the process.
+ *
+ * @throws Error where the file cannot be written to; the message names it and says what to do
  */
-export class LogDestination {
-  readonly #path: string;
+export function fileDestination(path: string, complain: (problem: string) => void): LogDestination {
+  const writer = new LineWriter({
+    path,
+    open: () => openLog(path, SETTING),
+    bufferingSize: 0,
+    flushMs: 0,
+    warn: complain,
+  });
+  return {
+    terminal: false,
+    get dropped() {
+      return writer.dropped;
+    },
+    write: (line) => writer.write(Buffer.from(line.slice(0, -1), 'utf8').toString('latin1')),
+    flush: () => writer.flushNow(),
+    reopen: () => writer.reopen(),
+    close: (done) => writer.close(done),
+  };
+}
+
+/**
+ * Standard output. Lines are written at once; a pipe whose reader is stuck does not block, its lines are held for a while.
+ * (Writes by libuv's threads would: a process cannot exit while one of them waits for a pipe.)
+ */
+export class StandardOutput implements LogDestination {
+  readonly terminal = isatty(STDOUT);
+  dropped = 0;
   readonly #complain: (problem: string) => void;
-  #fd: number;
+  readonly #fd: number;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #retry: NodeJS.Timeout | null = null;
   #onEmpty: (() => void) | null = null;
 
-  /**
-   * @param path empty: standard output
-   * @throws Error where the file cannot be written to; the message names it and says what to do
-   */
-  constructor(path: string, complain: (problem: string) => void) {
-    this.#path = path;
+  constructor(complain: (problem: string) => void) {
     this.#complain = complain;
-    this.#fd = openLog(path, SETTING);
+    this.#fd = openLog('', SETTING);
   }
 
-  /** @param line with its line feed */
   write(line: string): void {
     const bytes = Buffer.from(line, 'utf8');
     if (this.#heldBytes + bytes.length > MAX_HELD_BYTES) {
-      this.#complain('lines are lost, since nobody reads them fast enough');
+      this.#lose(1, 'lines are lost, since nobody reads them fast enough');
       return;
     }
     this.#held.push(bytes);
@@ -43,7 +82,6 @@ export class LogDestination {
     if (this.#retry === null) this.flush();
   }
 
-  /** Writes what is held, as far as it can be written without waiting. */
   flush(): void {
     let written = 0;
     for (; written < this.#held.length; written++) {
@@ -61,25 +99,19 @@ export class LogDestination {
     if (this.#held.length === 0) this.#onEmpty?.();
   }
 
-  /** @throws Error where the file cannot be opened anew; the old one stays in use */
-  reopen(): void {
-    if (this.#path === '') return;
-    const fd = openLog(this.#path, SETTING);
-    closeSync(this.#fd);
-    this.#fd = fd;
-  }
+  /** Whoever started the process opened it. */
+  reopen(): void {}
 
-  /** Calls `done` when all is written, or after the time given. */
-  close(withinMs: number, done: () => void): void {
+  close(done: () => void): void {
     const finish = (): void => {
       clearTimeout(timer);
       this.#onEmpty = null;
       if (this.#retry !== null) clearTimeout(this.#retry);
-      if (this.#heldBytes > 0) this.#complain('lines are lost, since nobody reads them');
+      if (this.#held.length > 0) this.#lose(this.#held.length, 'lines are lost, since nobody reads them');
       if (this.#fd !== STDOUT) closeSync(this.#fd);
       done();
     };
-    const timer = setTimeout(finish, withinMs);
+    const timer = setTimeout(finish, CLOSE_WITHIN_MS);
     this.#onEmpty = finish;
     this.flush();
   }
@@ -92,8 +124,13 @@ export class LogDestination {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : '';
       if (code === 'EAGAIN' || code === 'EINTR') return bytes.subarray(at);
-      this.#complain(error instanceof Error ? error.message : String(error));
+      this.#lose(1, error instanceof Error ? error.message : String(error));
     }
     return null;
+  }
+
+  #lose(lines: number, problem: string): void {
+    this.dropped += lines;
+    this.#complain(problem);
   }
 }

@@ -1,8 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import pino from 'pino';
 import type { Log } from './core/config/static.ts';
-import { LogDestination } from './log-destination.ts';
+import { fileDestination, type LogDestination, StandardOutput } from './log-destination.ts';
 import { formatLine } from './log-line.ts';
 import { openLog } from './open-log.ts';
 
@@ -19,38 +18,53 @@ export interface Logger {
   flush(): void;
   /** Writes what is held back, closes the file, calls `done`: in a second at the latest. The logger is of no use after. */
   close(done: () => void): void;
+  /** Lines that were lost because a destination was slow or full. */
+  readonly dropped: number;
 }
 
 export type LoggerSettings = Pick<Log, 'level' | 'format'> & {
   /** Absent or empty: standard output. */
   readonly filePath?: string;
+  /** Standard output as well, where there is a file. */
+  readonly stdout?: boolean;
   /** No colours, even on a terminal. */
   readonly noColor?: boolean;
 };
 
 type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
-const STDOUT = 1;
 const STDERR = 2;
 const COMPLAIN_EVERY_MS = 10_000;
-const CLOSE_WITHIN_MS = 1_000;
 /** Keys the line has of its own. A field of the same name gets an underscore. */
 const RESERVED = ['level', 'time', 'message'];
 
 /**
- * Makes a logger with one destination, written at once and without a worker thread.
+ * Makes a logger that writes to a file, to standard output, or to both; without a worker thread. On a terminal lines are
+ * for people, whatever the format.
  *
  * @throws Error where `filePath` cannot be written to; the message names it and says what to do
  */
 export function createLogger(settings: LoggerSettings): Logger {
-  const { filePath = '' } = settings;
-  const complain = limited((problem) => tellStderr(`the log cannot be written: ${problem}\n`));
-  const destination = new LogDestination(filePath, complain);
+  const { filePath = '', format, stdout = false, noColor = false } = settings;
+  const complain = (problem: string): void => tellStderr(`the log: ${problem}\n`);
+  const destinations: LogDestination[] = [];
+  if (filePath !== '') {
+    // It may be the other destination, or the old file, that tells.
+    const tell = (problem: string): void => {
+      complain(problem);
+      write('warn', `log: ${problem}`, undefined);
+    };
+    destinations.push(fileDestination(filePath, tell));
+  }
+  if (filePath === '' || stdout) destinations.push(new StandardOutput(limited(complain)));
 
-  const color = settings.noColor !== true && filePath === '' && isatty(STDOUT) && !process.env.NO_COLOR;
   const stream = {
     write: (json: string): void => {
-      destination.write(settings.format === 'json' ? json : formatLine(json, color));
+      for (const destination of destinations) {
+        const { terminal } = destination;
+        const asIs = format === 'json' && !terminal;
+        destination.write(asIs ? json : formatLine(json, terminal && !noColor && !process.env.NO_COLOR));
+      }
     },
   };
   const log = pino(
@@ -79,23 +93,23 @@ export function createLogger(settings: LoggerSettings): Logger {
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
     reopen() {
-      if (!open || filePath === '') return;
-      try {
-        destination.reopen();
-      } catch (error) {
-        write('error', `the log file was not reopened: ${(error as Error).message}`, undefined);
-      }
+      if (open) for (const destination of destinations) destination.reopen();
     },
     flush() {
-      if (open) destination.flush();
+      if (open) for (const destination of destinations) destination.flush();
     },
     close(done) {
-      if (!open) {
-        done();
-        return;
-      }
+      let left = open ? destinations.length : 0;
+      if (left === 0) done();
       open = false;
-      destination.close(CLOSE_WITHIN_MS, done);
+      for (const destination of left === 0 ? [] : destinations) {
+        destination.close(() => {
+          if (--left === 0) done();
+        });
+      }
+    },
+    get dropped() {
+      return destinations.reduce((sum, { dropped }) => sum + dropped, 0);
     },
   };
 }

@@ -1,4 +1,6 @@
-import { constants, fstatSync, openSync } from 'node:fs';
+import { constants, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { explainLogFile } from './core/log-file.ts';
 import { OperatorError } from './core/operator-error.ts';
 
@@ -6,6 +8,7 @@ const STDOUT = 1;
 
 /**
  * Opens where lines go, for the log and the access log: several processes append to one file, and a full pipe blocks nobody.
+ * A directory that is missing is made, as Traefik does.
  *
  * @param path empty: standard output
  * @param setting where the path was configured, for the message
@@ -14,19 +17,33 @@ const STDOUT = 1;
 export function openLog(path: string, setting: string): number {
   if (path === '') return openStdout();
   const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+  const open = (): number => openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o664);
   try {
-    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o664);
+    try {
+      return open();
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      return open();
+    }
   } catch (error) {
     throw new OperatorError(explainLogFile(path, setting, error), { cause: error });
   }
 }
 
+/** Keep standard output from blocking; they must live as long as the process. */
+const keepers: Socket[] = [];
+
 /**
- * Standard output; where it is a pipe or a terminal, opened anew so that it can be written without blocking, which leaves
- * the way others write to it alone: a process cannot exit while one of libuv's threads waits for a reader.
+ * Standard output, so that writing to it never waits for a reader: a process cannot exit while one of libuv's threads does.
+ * A pipe or a terminal is opened anew, which leaves the way others write to it alone; a socket (systemd's journal) cannot be.
  */
 function openStdout(): number {
   const stat = fstatSync(STDOUT);
+  if (stat.isSocket()) {
+    if (keepers.length === 0) keepers.push(new Socket({ fd: STDOUT, readable: false, writable: true }).unref());
+    return STDOUT;
+  }
   if (!stat.isFIFO() && !stat.isCharacterDevice()) return STDOUT;
   try {
     return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);

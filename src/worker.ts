@@ -2,11 +2,13 @@ import cluster from 'node:cluster';
 import type { ErrorCode } from './core/errors.ts';
 import { type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from './core/messages.ts';
 import type { Snapshot } from './core/snapshot.ts';
-import { type AccessLog, openAccessLog } from './data/access-log.ts';
+import { type AccessLog, type OpenSink, openAccessLog } from './data/access-log.ts';
 import { LiveChallenges } from './data/challenges.ts';
 import { onTick } from './data/clock.ts';
+import { FailureLog } from './data/failure-log.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
+import { LineWriter } from './line-writer.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { openLog } from './open-log.ts';
 import { VERSION } from './version.ts';
@@ -21,6 +23,7 @@ class Worker implements ListenerHost {
   #log: Logger = createLogger({ level: 'ERROR', format: 'common' });
   #accessLog: AccessLog | null = null;
   readonly challenges = new LiveChallenges();
+  readonly #failures = new FailureLog((level, message, fields) => this.#log[level](message, fields));
   readonly #listeners = new Map<string, Listener>();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
   #requests = 0;
@@ -64,15 +67,19 @@ class Worker implements ListenerHost {
 
   readonly finished: ListenerHost['finished'] = (exchange) => {
     this.#requests++;
+    const told = this.#accessLog?.exchange(exchange) ?? false;
     const { error } = exchange;
-    if (error !== null) this.#errors[error.code] = (this.#errors[error.code] ?? 0) + 1;
-    this.#accessLog?.exchange(exchange);
+    if (error === null) return;
+    this.#errors[error.code] = (this.#errors[error.code] ?? 0) + 1;
+    if (!told) this.#failures.exchange(exchange, error);
   };
 
   readonly refused: ListenerHost['refused'] = (entryPoint, peer, error, status) => {
     this.#requests++;
     this.#errors[error.code] = (this.#errors[error.code] ?? 0) + 1;
-    this.#accessLog?.refused(entryPoint, peer, error, status);
+    const wanted = this.runtime(entryPoint).config.accessLogs;
+    const told = wanted && (this.#accessLog?.refused(entryPoint, peer, error, status) ?? false);
+    if (!told) this.#failures.refused(entryPoint, peer, error, status);
   };
 
   deaf(entryPoint: string, code: string): void {
@@ -83,7 +90,8 @@ class Worker implements ListenerHost {
 
   #configure(settings: WorkerSettings): void {
     this.#log = createLogger(settings.log);
-    if (settings.accessLog !== undefined) this.#accessLog = openAccessLog(settings.accessLog, this.log, openLog);
+    const { accessLog } = settings;
+    if (accessLog !== undefined) this.#accessLog = openAccessLog(accessLog, this.log, openSink);
   }
 
   #apply(snapshot: Snapshot): void {
@@ -183,9 +191,21 @@ class Worker implements ListenerHost {
   report(): void {
     let connections = 0;
     for (const listener of this.#listeners.values()) connections += listener.size;
-    send({ type: 'report', report: { requests: this.#requests, connections, errors: { ...this.#errors } } });
+    send({
+      type: 'report',
+      report: {
+        requests: this.#requests,
+        connections,
+        errors: { ...this.#errors },
+        accessLogDropped: this.#accessLog?.dropped ?? 0,
+        logDropped: this.#log.dropped,
+      },
+    });
   }
 }
+
+const openSink: OpenSink = (path, bufferingSize, warn) =>
+  new LineWriter({ path, open: () => openLog(path, 'accessLog.filePath'), bufferingSize, flushMs: 250, warn });
 
 function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);

@@ -48,6 +48,9 @@ export interface Report {
   readonly requests: number;
   readonly connections: number;
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** Lines that were lost because the destination was slow or full: of the access log, and of this worker's log. */
+  readonly accessLogDropped: number;
+  readonly logDropped: number;
 }
 
 /** The ACME challenges under way, all of them; each message takes the place of the one before. */

@@ -52,6 +52,8 @@ export interface EntryPointSnapshot {
   readonly lifeCycle: { readonly requestAcceptGraceMs: number; readonly graceMs: number };
   readonly maxHeaderBytes: number;
   readonly sanitizePath: boolean;
+  /** Whether requests get a line in the access log: those without a router, and those of routers that do not say. */
+  readonly accessLogs: boolean;
 }
 
 /**

@@ -2,90 +2,123 @@ import type { AccessLog as AccessLogConfig } from '../core/config/static.ts';
 import type { ProxyError } from '../core/errors.ts';
 import { commonFormat } from './access-log/common-format.ts';
 import { Facts } from './access-log/facts.ts';
+import { fieldMode } from './access-log/fields.ts';
 import { compileFilter } from './access-log/filter.ts';
 import { type Format, jsonFormat } from './access-log/json-format.ts';
-import { LineWriter } from './access-log/line-writer.ts';
 import type { Exchange, Peer } from './exchange.ts';
 
 /** One line for each request, in Traefik's formats. */
 export interface AccessLog {
-  /** An exchange is over. */
-  exchange(exchange: Exchange): void;
+  /** An exchange is over. @returns whether a line was written that says what failed in it */
+  exchange(exchange: Exchange): boolean;
   /** A request was refused before it became an exchange. `status` 0: the connection was only closed. */
-  refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void;
+  refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): boolean;
   /** Opens the file anew, after a rotation. */
   reopen(): void;
   /** Writes what is held back and closes the file; calls `done` in a second at the latest. */
   close(done: () => void): void;
-  /** Lines that were lost because the destination was slow or full. */
+  /** Lines that were lost because a destination was slow or full. */
   readonly dropped: number;
 }
 
+/** Where lines go. */
+export interface LineSink {
+  /** Whether people read it as it is written. */
+  readonly terminal: boolean;
+  readonly dropped: number;
+  /** @param line without its line feed; each UTF-16 unit is one byte */
+  write(line: string): void;
+  reopen(): void;
+  close(done: () => void): void;
+}
+
+/** Opens where lines go; an empty path is standard output. @throws Error that says what to do */
+export type OpenSink = (
+  path: string,
+  bufferingSize: number,
+  warn: (message: string, fields: Record<string, unknown>) => void,
+) => LineSink;
+
 type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
-const SETTING = 'accessLog.filePath';
-
-/** Opens where lines go; an empty path is standard output. `setting` says where the path was configured. */
-type OpenLog = (path: string, setting: string) => number;
+interface Output {
+  readonly sink: LineSink;
+  readonly format: Format;
+  /** Whether the lines of this format have the error's code. */
+  readonly namesErrors: boolean;
+}
 
 /** @throws Error where the file cannot be opened; the message names it and says what to do */
-export function openAccessLog(config: AccessLogConfig, log: Log, open: OpenLog): AccessLog {
+export function openAccessLog(config: AccessLogConfig, log: Log, open: OpenSink): AccessLog {
   return new FormattedLog(config, log, open);
 }
 
 class FormattedLog implements AccessLog {
-  readonly #writer: LineWriter;
-  readonly #format: Format;
+  readonly #outputs: Output[] = [];
   readonly #wanted: (facts: Facts) => boolean;
   readonly #withInternals: boolean;
   readonly #facts = new Facts();
 
-  constructor(config: AccessLogConfig, log: Log, open: OpenLog) {
-    const path = config.filePath ?? '';
-    this.#format = config.format === 'json' ? jsonFormat(config) : commonFormat(config, config.format === 'common');
+  constructor(config: AccessLogConfig, log: Log, open: OpenSink) {
+    const { filePath = '', stdout, bufferingSize } = config;
     this.#wanted = compileFilter(config);
     this.#withInternals = config.addInternals;
-    this.#writer = new LineWriter({
-      path,
-      open: () => open(path, SETTING),
-      bufferingSize: config.bufferingSize,
-      warn: (message, fields) => log('warn', `access log: ${message}`, fields),
-    });
+    for (const path of filePath !== '' && stdout ? [filePath, ''] : [filePath]) {
+      const sink = open(path, bufferingSize, (message, fields) => log('warn', `access log: ${message}`, fields));
+      // On a terminal lines are for people.
+      const json = config.format === 'json' && !sink.terminal;
+      const format =
+        this.#outputs.find((other) => !other.sink.terminal && !sink.terminal)?.format ??
+        (json ? jsonFormat(config) : commonFormat(config, config.format !== 'genericCLF'));
+      this.#outputs.push({ sink, format, namesErrors: json && fieldMode(config)('ErrorCode') === 'keep' });
+    }
   }
 
   get dropped(): number {
-    return this.#writer.dropped;
+    return this.#outputs.reduce((sum, { sink }) => sum + sink.dropped, 0);
   }
 
-  exchange(exchange: Exchange): void {
-    if (!this.#withInternals && isInternal(exchange)) return;
+  exchange(exchange: Exchange): boolean {
+    const { logged } = exchange;
+    if (logged === 'no' || (logged === 'internal' && !this.#withInternals)) return false;
     this.#facts.ofExchange(exchange);
-    this.#line();
+    return this.#line();
   }
 
-  refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void {
+  refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): boolean {
     this.#facts.ofRefusal(entryPoint, peer, error, status);
-    this.#line();
+    return this.#line();
   }
 
   reopen(): void {
-    this.#writer.reopen();
+    for (const { sink } of this.#outputs) sink.reopen();
   }
 
   close(done: () => void): void {
-    this.#writer.close(done);
+    let left = this.#outputs.length;
+    for (const { sink } of this.#outputs) {
+      sink.close(() => {
+        if (--left === 0) done();
+      });
+    }
   }
 
-  #line(): void {
+  #line(): boolean {
     const facts = this.#facts;
-    if (this.#wanted(facts)) this.#writer.write(this.#format(facts));
+    let told = false;
+    if (this.#wanted(facts)) {
+      let line = '';
+      let of: Format | null = null;
+      for (const { sink, format, namesErrors } of this.#outputs) {
+        if (format !== of) line = format(facts);
+        of = format;
+        sink.write(line);
+        if (namesErrors) told = true;
+      }
+    }
     // The exchange must not live on in here.
     facts.exchange = null;
     facts.error = null;
+    return told;
   }
-}
-
-/** Ping, API, dashboard, and the redirections of entry points: left out unless `addInternals`, as in Traefik. */
-function isInternal({ routerName, serviceName }: Exchange): boolean {
-  return routerName.endsWith('@internal') || serviceName.endsWith('@internal');
 }

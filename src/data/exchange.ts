@@ -69,6 +69,8 @@ export interface Peer {
   readonly trusted: boolean;
   /** For the head writer: the forwarded lines that are the same for each request of an untrusted peer. */
   forwardedLines: string | null;
+  /** For the access log: what is the same in each of the connection's lines. */
+  loggedFields?: string | undefined;
 }
 
 /** TLS facts that requests are judged by. */
@@ -80,6 +82,9 @@ export interface PeerTls {
   readonly version: string;
   readonly cipher: string;
 }
+
+/** Whether a request gets a line in the access log; `internal`: only where those of the proxy itself are wanted. */
+export type Logged = 'yes' | 'no' | 'internal';
 
 /** Changes a final response before it goes out. Runs for proxied and for local responses. */
 export type ResponseHook = (exchange: Exchange, response: ResponseStart) => void;
@@ -146,11 +151,16 @@ export class Exchange {
   onCancel: ((error: ProxyError) => void) | null;
 
   // The account, for the access log and counters.
+  logged: Logged;
   /** performance.now() when the head was read. */
   readonly startedAt: number;
   status: number;
   /** Status of the upstream, 0 = none. */
   upstreamStatus: number;
+  /** The upstream's fields; hooks may have changed them since: {@link HeaderList.forEachReceived} tells how they came. */
+  upstreamHeaders: HeaderList | null;
+  /** The fields of the response as the client got them. */
+  responseHeaders: HeaderList | null;
   upstreamUrl: string;
   upstreamAddress: string;
   /** performance.now() when the request was handed to an upstream, 0 = never; and when its response was complete. */
@@ -191,9 +201,12 @@ export class Exchange {
     this.#hooks = null;
     this.response = init.client;
     this.onCancel = null;
+    this.logged = 'yes';
     this.startedAt = performance.now();
     this.status = 0;
     this.upstreamStatus = 0;
+    this.upstreamHeaders = null;
+    this.responseHeaders = null;
     this.upstreamUrl = '';
     this.upstreamAddress = '';
     this.upstreamStartedAt = 0;
@@ -251,6 +264,7 @@ export class Exchange {
     }
     this.started = true;
     this.status = response.status;
+    this.responseHeaders = response.headers;
     this.response.start(response);
   }
 

@@ -132,6 +132,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   onHead(head: UpstreamHead): void {
     const exchange = this.#exchange;
     exchange.upstreamStatus = head.status;
+    exchange.upstreamHeaders = head.headers;
     this.#tell(head.status >= 500 ? 'server-error' : 'success');
     exchange.response.onDrain = this.#resume;
     exchange.start({
@@ -182,6 +183,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     this.#over('success');
     exchange.onCancel = null;
     exchange.upstreamStatus = 101;
+    exchange.upstreamHeaders = head.headers;
     // An upstream that switches to something else than what the client asked for speaks to nobody.
     if (head.headers.getKnown(H.UPGRADE)?.toLowerCase() !== exchange.upgrade) {
       upstream.destroy();
@@ -196,6 +198,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
       exchange.fail(new ProxyError('PROXY_INTERNAL', 'the client connection cannot be upgraded'));
       return;
     }
+    exchange.responseHeaders = head.headers;
     splice(exchange, tunnel, upstream, rest);
   }
 

@@ -186,6 +186,7 @@ class SocketPeer implements Peer {
   readonly port: number;
   readonly #socket: Socket;
   forwardedLines: string | null = null;
+  loggedFields: string | undefined = undefined;
 
   constructor(socket: Socket, address: string, tls: PeerTls | null, trusted: boolean) {
     this.#socket = socket;

@@ -6,7 +6,7 @@ import type { EntryPointSnapshot, RouterSnapshot, Snapshot } from '../core/snaps
 import type { TlsBinding } from '../core/tls/host-options.ts';
 import { LiveChallenges } from './challenges.ts';
 import { compileTrust } from './entry-trust.ts';
-import type { Exchange, Handler } from './exchange.ts';
+import type { Exchange, Handler, Logged } from './exchange.ts';
 import { forwardTo } from './forward.ts';
 import { MiddlewareCache } from './middleware/cache.ts';
 import { compilePipeline } from './middleware/pipeline.ts';
@@ -20,6 +20,7 @@ import { compileTls, type EntryPointTls, type TlsRuntime } from './tls/certifica
 /** One router, compiled: middlewares, then the service. */
 interface Route {
   readonly name: string;
+  readonly logged: Logged;
   readonly handle: Handler;
 }
 
@@ -66,8 +67,10 @@ export class EntryPointRuntime {
   dispatch(exchange: Exchange): void {
     const host = normalizeHost(exchange.authority);
     exchange.host = host;
+    if (!this.config.accessLogs) exchange.logged = 'no';
     if (this.#challenges.live.isHttp(exchange.path)) {
       exchange.routerName = ACME_SERVICE;
+      if (exchange.logged === 'yes') exchange.logged = 'internal';
       this.#challenges.handle(exchange);
       return;
     }
@@ -90,6 +93,7 @@ export class EntryPointRuntime {
       return;
     }
     exchange.routerName = route.name;
+    exchange.logged = route.logged;
     route.handle(exchange);
   }
 }
@@ -154,7 +158,8 @@ export class Runtime {
       for (const entryPoint of router.entryPoints) {
         const list = (router.tls === undefined ? plain : secure).get(entryPoint);
         if (list === undefined) continue;
-        const route: Route = { name: router.name, handle: this.#pipeline(router, log, problems) };
+        const logged = loggedOf(router, snapshot.entryPoints[entryPoint]!);
+        const route: Route = { name: router.name, logged, handle: this.#pipeline(router, log, problems) };
         list.push({ name: router.name, rule: rule.ast, priority: router.priority, target: route });
         if (router.tls !== undefined) {
           for (const host of hostsOfRule(rule.ast)) bindings[entryPoint]!.push({ host, options: router.tls.options });
@@ -210,6 +215,12 @@ export class Runtime {
       return refuse(reason);
     }
   }
+}
+
+/** A router has its own say, before its entry point. Ping, API, dashboard and redirections are internal, as in Traefik. */
+function loggedOf({ service, observability }: RouterSnapshot, entryPoint: EntryPointSnapshot): Logged {
+  if (!(observability?.accessLogs ?? entryPoint.accessLogs)) return 'no';
+  return service.endsWith('@internal') ? 'internal' : 'yes';
 }
 
 /** Answers 500: what the router asks for cannot be done, and to leave it out would be unsafe. */

@@ -136,5 +136,6 @@ function snapshotOf(name: string, { host, port }: Address, config: EntryPoint | 
     },
     maxHeaderBytes: config?.http.maxHeaderBytes ?? DEFAULTS.maxHeaderBytes,
     sanitizePath: config?.http.sanitizePath ?? true,
+    accessLogs: config?.observability.accessLogs ?? true,
   };
 }

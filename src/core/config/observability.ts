@@ -38,7 +38,9 @@ export const logSchema = z.strictObject({
   noColor: flag.default(false),
   /** Absent = standard output. */
   filePath: text.exactOptional(),
-  /** Megabytes before the file is rotated; 0 = the default. */
+  /** Ours: standard output as well, where `filePath` is given. */
+  stdout: flag.default(false),
+  /** Without effect, as the three after it: rotation is logrotate's. Megabytes before the file is rotated. */
   maxSize: integer.default(0),
   /** Days. */
   maxAge: integer.default(0),
@@ -53,6 +55,8 @@ const fieldMode = z.enum(['keep', 'drop', 'redact']);
 export const accessLogSchema = z.strictObject({
   /** Absent = standard output. */
   filePath: text.exactOptional(),
+  /** Ours: standard output as well, where `filePath` is given. */
+  stdout: flag.default(false),
   format: z.enum(['common', 'json', 'genericCLF']).default('common'),
   filters: z
     .strictObject({
@@ -71,7 +75,7 @@ export const accessLogSchema = z.strictObject({
       queryParameters: z.strictObject({ defaultMode: fieldMode.default('keep') }).prefault({}),
     })
     .prefault({}),
-  /** Lines kept back before they are written. */
+  /** Lines kept back before they are written; 0 = those of a quarter of a second. */
   bufferingSize: integer.default(0),
   addInternals: flag.default(false),
   dualOutput: flag.default(false),

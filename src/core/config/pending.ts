@@ -24,7 +24,9 @@ const PENDING: readonly Inert[] = [
   { pattern: 'entryPoints.*.http2' },
   { pattern: 'entryPoints.*.http3' },
   { pattern: 'entryPoints.*.udp' },
-  { pattern: 'entryPoints.*.observability' },
+  { pattern: 'entryPoints.*.observability.metrics', unless: true },
+  { pattern: 'entryPoints.*.observability.tracing', unless: true },
+  { pattern: 'entryPoints.*.observability.traceVerbosity', unless: 'minimal' },
   ...[
     'precedence',
     'docker',
@@ -50,6 +52,7 @@ const PENDING: readonly Inert[] = [
   { pattern: 'tracing' },
   { pattern: 'log.otlp' },
   { pattern: 'accessLog.otlp' },
+  { pattern: 'accessLog.dualOutput', unless: false },
   { pattern: 'serversTransport.spiffe' },
   { pattern: 'tcpServersTransport' },
   { pattern: 'global.notAppendXForwardedFor', unless: false },
@@ -60,12 +63,19 @@ const PENDING: readonly Inert[] = [
   { pattern: 'ocsp' },
 ];
 
-/** Settings that mean nothing here, and never will: there is nobody to phone, and no advertisement to hide. */
+/**
+ * Settings that mean nothing here, and never will: there is nobody to phone, no advertisement to hide, and log files are
+ * rotated from outside.
+ */
 const MOOT: readonly Inert[] = [
   { pattern: 'global.checkNewVersion' },
   { pattern: 'global.sendAnonymousUsage' },
   { pattern: 'api.disableDashboardAd' },
   { pattern: 'providers.file.debugLogGeneratedTemplate' },
+  { pattern: 'log.maxSize', unless: 0 },
+  { pattern: 'log.maxAge', unless: 0 },
+  { pattern: 'log.maxBackups', unless: 0 },
+  { pattern: 'log.compress', unless: false },
 ];
 
 export interface InertSetting {

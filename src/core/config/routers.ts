@@ -9,10 +9,11 @@ export const routerTlsSchema = z.strictObject({
 });
 export type RouterTls = DeepReadonly<z.output<typeof routerTlsSchema>>;
 
+/** What is absent is as the entry point has it. */
 export const observabilitySchema = z.strictObject({
-  accessLogs: flag.default(true),
-  metrics: flag.default(true),
-  tracing: flag.default(true),
+  accessLogs: flag.exactOptional(),
+  metrics: flag.exactOptional(),
+  tracing: flag.exactOptional(),
   traceVerbosity: z.enum(['minimal', 'detailed']).default('minimal'),
 });
 export type Observability = DeepReadonly<z.output<typeof observabilitySchema>>;

@@ -1,5 +1,6 @@
 import type { AccessLog } from '../../core/config/static.ts';
 import { escapeText } from './escape.ts';
+import type { Facts } from './facts.ts';
 import { clientHost, fieldMode, headerMode, withoutUserInfo } from './fields.ts';
 import type { Format } from './json-format.ts';
 import { requestPath } from './request-path.ts';
@@ -26,7 +27,11 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
   };
   const client = given('ClientHost', clientHost);
   const user = given('ClientUsername', ({ exchange }) => exchange?.user ?? '');
-  const date = given('StartUTC', ({ startedAt }) => secondOf(startedAt).common);
+  // Of UTC, or where that alone is dropped, of here.
+  const local = mode('StartUTC') === 'drop' && mode('StartLocal') === 'keep';
+  const date = local
+    ? (facts: Facts) => secondOf(facts.startedAt).commonLocal
+    : given('StartUTC', ({ startedAt }) => secondOf(startedAt).common);
   const method = given('RequestMethod', ({ exchange }) => exchange?.method ?? '');
   const target = given('RequestPath', ({ exchange }) => (exchange === null ? '' : path(exchange)));
   const protocol = given('RequestProtocol', ({ exchange }) => exchange?.protocol ?? '');
@@ -34,6 +39,7 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
   const size = given('DownstreamContentSize', ({ exchange }) => String(exchange?.responseBytes ?? 0));
   const referer = givenHeader('referer');
   const agent = givenHeader('user-agent');
+  const timed = mode('Duration') === 'keep';
   const count = given('RequestCount', (facts) => String(facts.count));
   const router = given('RouterName', ({ exchange }) => exchange?.routerName ?? '');
   const server = given('ServiceURL', ({ exchange }) => withoutUserInfo(exchange?.upstreamUrl) ?? '');
@@ -43,7 +49,7 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
     const request = `"${inner(method(facts))} ${inner(target(facts))} ${inner(protocol(facts))}"`;
     const line = `${head} ${request} ${status(facts) || '-'} ${size(facts) || '-'} ${text(referer(facts))} ${text(agent(facts))}`;
     if (!extended) return line;
-    const ms = Math.trunc(facts.duration);
+    const ms = timed ? Math.trunc(facts.duration) : 0;
     return `${line} ${count(facts) || '-'} ${text(router(facts))} ${text(server(facts))} ${ms}ms`;
   };
 }

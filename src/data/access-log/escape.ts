@@ -11,6 +11,7 @@ PLAIN[0x5c] = 0;
  * section 5.5) are shown as the UTF-8 they are, or else as `\u00xx`.
  *
  * @param text each UTF-16 unit is one byte where it is a message's; other text is taken as it is
+ * @returns text of which each UTF-16 unit is one byte
  */
 export function escapeText(text: string): string {
   for (let i = 0; i < text.length; i++) {
@@ -22,14 +23,18 @@ export function escapeText(text: string): string {
 function escapeSlowly(text: string): string {
   const { text: readable, lossless } = asUtf8(text);
   let out = '';
+  let ascii = true;
   for (let i = 0; i < readable.length; i++) {
     const c = readable.charCodeAt(i);
     if (c === 0x22) out += '\\"';
     else if (c === 0x5c) out += '\\\\';
-    else if (c < 0x80 ? PLAIN[c] === 1 : lossless && !isDangerous(c)) out += readable[i];
-    else out += `\\u${c.toString(16).padStart(4, '0')}`;
+    else if (c < 0x80 && PLAIN[c] === 1) out += readable[i];
+    else if (c >= 0x80 && lossless && !isDangerous(c)) {
+      out += readable[i];
+      ascii = false;
+    } else out += `\\u${c.toString(16).padStart(4, '0')}`;
   }
-  return out;
+  return ascii ? out : Buffer.from(out, 'utf8').toString('latin1');
 }
 
 /** C1 controls, line and paragraph separators, marks that turn the reading direction, the byte order mark. */

@@ -8,61 +8,92 @@ import { fraction, secondOf } from './timestamps.ts';
 /** A field's value as it stands in JSON, with its quotes; the empty string where this line has none. */
 export type FieldValue = (facts: Facts) => string;
 
+type Fields = Readonly<Record<string, FieldValue>>;
+
+/**
+ * Traefik's fields by name, and our own: `ErrorCode`, `ErrorSource` and `ErrorDetail` of a failed request. They are grouped
+ * by what they depend on, since a group's text is made once for as long as that stays the same.
+ */
+export interface FieldGroups {
+  /** The connection. */
+  readonly peer: Fields;
+  /** Router, service and server. */
+  readonly route: Fields;
+  /** What the request's Host says. */
+  readonly authority: Fields;
+  /** The time at which the request began. */
+  readonly start: Fields;
+  /** Each line anew. */
+  readonly rest: Fields;
+}
+
 const NONE = '';
 
-/** Traefik's fields by name, and our own: `ErrorCode`, `ErrorSource` and `ErrorDetail` of a failed request. */
-export function fieldValues(config: AccessLog): Readonly<Record<string, FieldValue>> {
+export function fieldGroups(config: AccessLog): FieldGroups {
   const path = requestPath(config.fields.queryParameters.defaultMode);
   return {
-    ClientAddr: ({ peer }) => `"${hostPort(peer.address, peer.port)}"`,
-    ClientHost: (facts) => quoted(clientHost(facts)),
-    ClientPort: ({ peer }) => `"${peer.port}"`,
-    ClientUsername: ({ exchange }) => quoted(exchange?.user || '-'),
-    DownstreamContentSize: ({ exchange }) => String(exchange?.responseBytes ?? 0),
-    DownstreamStatus: ({ status }) => String(status),
-    Duration: ({ duration }) => nanoseconds(duration),
-    ErrorCode: ({ error }) => (error === null ? NONE : `"${error.code}"`),
-    ErrorDetail: ({ error }) => (error === null ? NONE : quoted(error.message)),
-    ErrorSource: ({ error }) => (error === null ? NONE : `"${error.source}"`),
-    OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? String(exchange.responseBytes) : NONE),
-    OriginDuration: ({ originDuration }) => (originDuration < 0 ? NONE : nanoseconds(originDuration)),
-    OriginStatus: ({ exchange }) => (exchange?.upstreamStatus ? String(exchange.upstreamStatus) : NONE),
-    Overhead: ({ duration, originDuration }) => nanoseconds(Math.max(0, duration - Math.max(0, originDuration))),
-    RequestAddr: ({ exchange }) => optional(exchange?.authority),
-    RequestContentSize: ({ exchange }) => String(exchange?.requestBytes ?? 0),
-    RequestCount: ({ count }) => String(count),
-    RequestHost: ({ exchange }) => optional(exchange === null ? '' : splitAuthority(exchange.authority)[0]),
-    RequestMethod: ({ exchange }) => optional(exchange?.method),
-    RequestPath: ({ exchange }) => (exchange === null ? NONE : quoted(path(exchange))),
-    RequestPort: ({ exchange }) => (exchange?.authority ? quoted(splitAuthority(exchange.authority)[1]) : NONE),
-    RequestProtocol: ({ exchange }) => (exchange === null ? NONE : `"${exchange.protocol}"`),
-    RequestScheme: ({ peer }) => (peer.tls === null ? '"http"' : '"https"'),
-    RetryAttempts: ({ exchange }) => String(exchange?.retries ?? 0),
-    RouterName: ({ exchange }) => optional(exchange?.routerName),
-    ServiceAddr: ({ exchange }) => optional(exchange?.upstreamAddress),
-    ServiceName: ({ exchange }) => optional(exchange?.serviceName),
-    ServiceURL: ({ exchange }) => optional(withoutUserInfo(exchange?.upstreamUrl)),
-    StartLocal: ({ startedAt }) => {
-      const { local, zone } = secondOf(startedAt);
-      return `"${local}${fraction(startedAt)}${zone}"`;
+    peer: {
+      ClientAddr: ({ peer }) => `"${hostPort(peer.address, peer.port)}"`,
+      ClientHost: ({ peer }) => (peer.trusted ? NONE : quoted(peer.address)),
+      ClientPort: ({ peer }) => `"${peer.port}"`,
+      RequestScheme: ({ peer }) => (peer.tls === null ? '"http"' : '"https"'),
+      TLSCipher: ({ peer }) => optional(peer.tls?.cipher),
+      TLSVersion: ({ peer }) => optional(peer.tls?.version.replace(/^TLSv/, '')),
+      entryPointName: ({ entryPoint }) => quoted(entryPoint),
     },
-    StartUTC: ({ startedAt }) => `"${secondOf(startedAt).utc}${fraction(startedAt)}Z"`,
-    TLSCipher: ({ peer }) => optional(peer.tls?.cipher),
-    TLSVersion: ({ peer }) => optional(peer.tls?.version.replace(/^TLSv/, '')),
-    entryPointName: ({ entryPoint }) => quoted(entryPoint),
+    route: {
+      RouterName: ({ exchange }) => optional(exchange?.routerName),
+      ServiceAddr: ({ exchange }) => optional(exchange?.upstreamAddress),
+      ServiceName: ({ exchange }) => optional(exchange?.serviceName),
+      ServiceURL: ({ exchange }) => optional(withoutUserInfo(exchange?.upstreamUrl)),
+    },
+    authority: {
+      RequestAddr: ({ exchange }) => optional(exchange?.authority),
+      RequestHost: ({ exchange }) => optional(exchange === null ? '' : splitAuthority(exchange.authority)[0]),
+      RequestPort: ({ exchange }) => (exchange?.authority ? quoted(splitAuthority(exchange.authority)[1]) : NONE),
+    },
+    start: {
+      StartLocal: ({ startedAt }) => {
+        const { local, zone } = secondOf(startedAt);
+        return `"${local}${fraction(startedAt)}${zone}"`;
+      },
+      StartUTC: ({ startedAt }) => `"${secondOf(startedAt).utc}${fraction(startedAt)}Z"`,
+    },
+    rest: {
+      // That of an untrusted peer is the same in each line of its connection.
+      ClientHost: (facts) => (facts.peer.trusted ? quoted(clientHost(facts)) : NONE),
+      ClientUsername: ({ exchange }) => (exchange === null || exchange.user === '' ? '"-"' : quoted(exchange.user)),
+      DownstreamContentSize: ({ exchange }) => (exchange === null ? '0' : String(exchange.responseBytes)),
+      DownstreamStatus: ({ status }) => String(status),
+      Duration: ({ duration }) => nanoseconds(duration),
+      ErrorCode: ({ error }) => (error === null ? NONE : `"${error.code}"`),
+      ErrorDetail: ({ error }) => (error === null ? NONE : quoted(error.message)),
+      ErrorSource: ({ error }) => (error === null ? NONE : `"${error.source}"`),
+      OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? String(exchange.responseBytes) : '0'),
+      OriginDuration: ({ originDuration }) => (originDuration <= 0 ? '0' : nanoseconds(originDuration)),
+      OriginStatus: ({ exchange }) => (exchange === null ? '0' : String(exchange.upstreamStatus)),
+      Overhead: ({ duration, originDuration }) => nanoseconds(Math.max(0, duration - Math.max(0, originDuration))),
+      RequestContentSize: ({ exchange }) => (exchange === null ? '0' : String(exchange.requestBytes)),
+      RequestCount: ({ count }) => String(count),
+      RequestMethod: ({ exchange }) => (exchange === null ? NONE : quoted(exchange.method)),
+      RequestPath: ({ exchange }) => (exchange === null ? NONE : quoted(path(exchange))),
+      RequestProtocol: ({ exchange }) => (exchange === null ? NONE : `"${exchange.protocol}"`),
+      RetryAttempts: ({ exchange }) => (exchange === null ? '0' : String(exchange.retries)),
+    },
   };
 }
 
 /** What the operator wants of a field. Names are compared without case, as in Traefik. */
 export function fieldMode(config: AccessLog): (name: string) => FieldMode {
-  const { names, defaultMode } = config.fields;
-  const given = new Map(Object.entries(names).map(([name, mode]) => [name.toLowerCase(), mode]));
-  return (name) => given.get(name.toLowerCase()) ?? defaultMode;
+  return modes(config.fields);
 }
 
-/** What the operator wants of a request header. */
+/** What the operator wants of a header. */
 export function headerMode(config: AccessLog): (name: string) => FieldMode {
-  const { names, defaultMode } = config.fields.headers;
+  return modes(config.fields.headers);
+}
+
+function modes({ names, defaultMode }: AccessLog['fields']['headers']): (name: string) => FieldMode {
   const given = new Map(Object.entries(names).map(([name, mode]) => [name.toLowerCase(), mode]));
   return (name) => given.get(name.toLowerCase()) ?? defaultMode;
 }

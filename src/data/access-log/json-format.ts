@@ -1,102 +1,100 @@
 import type { AccessLog } from '../../core/config/static.ts';
-import type { HeaderList } from '../headers/header-list.ts';
-import { escapeText } from './escape.ts';
 import type { Facts } from './facts.ts';
-import { fieldMode, fieldValues, headerMode } from './fields.ts';
-import type { FieldMode } from './request-path.ts';
+import { type FieldGroups, type FieldValue, fieldGroups, fieldMode } from './fields.ts';
+import { headerFields } from './header-fields.ts';
 import { secondOf } from './timestamps.ts';
 
-/** Makes one line, without its line feed. */
+/** Makes one line, without its line feed; each UTF-16 unit is one byte. */
 export type Format = (facts: Facts) => string;
 
-/** Headers of one request that a line shows at most. */
-const MAX_HEADERS = 256;
-/** Header names whose place in a line is kept. */
-const MAX_KNOWN_HEADERS = 512;
-const MAX_KNOWN_LENGTH = 64;
+/** Texts of routes and of hosts that are kept; when there are more, all are made anew. */
+const MAX_KEPT = 1_024;
+const MAX_KEPT_LENGTH = 256;
 
-/** Traefik's JSON access log: one object a line, request headers as `request_<Name>`. */
+/** Traefik's JSON access log: one object a line, with fields of the message heads as `request_<Name>` and so on. */
 export function jsonFormat(config: AccessLog): Format {
+  const groups = fieldGroups(config);
   const mode = fieldMode(config);
+  const text = (fields: FieldGroups[keyof FieldGroups]): Format => joined(fields, mode);
+  const peer = text(groups.peer);
+  const route = keptByRoute(text(groups.route));
+  const authority = keptByAuthority(text(groups.authority));
+  const start = keptByTime(text(groups.start));
+  const rest = text(groups.rest);
+  const headers = headerFields(config);
+  return (facts) => {
+    const { exchange } = facts;
+    facts.peer.loggedFields ??= peer(facts);
+    let line = `{${facts.peer.loggedFields}${start(facts)}${rest(facts)}`;
+    if (exchange !== null) line += route(facts) + authority(facts);
+    const { local, zone } = secondOf(facts.endedAt);
+    line += `"level":"info","msg":"","time":"${local}${zone}"`;
+    if (headers !== null && exchange !== null) line += headers(exchange);
+    return `${line}}`;
+  };
+}
+
+/** `"Name":value,` of each field that is wanted. */
+function joined(fields: Readonly<Record<string, FieldValue>>, mode: ReturnType<typeof fieldMode>): Format {
   const keys: string[] = [];
-  const values: ((facts: Facts) => string)[] = [];
-  for (const [name, value] of Object.entries(fieldValues(config))) {
+  const values: FieldValue[] = [];
+  for (const [name, value] of Object.entries(fields)) {
     const wanted = mode(name);
     if (wanted === 'drop') continue;
     keys.push(`"${name}":`);
     values.push(wanted === 'keep' ? value : (facts) => (value(facts) === '' ? '' : '"REDACTED"'));
   }
-  const headers = requestHeaders(config);
   return (facts) => {
-    let line = '{';
+    let text = '';
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!(facts);
-      if (value !== '') line += `${keys[i]}${value},`;
+      if (value !== '') text += `${keys[i]}${value},`;
     }
-    const { local, zone } = secondOf(facts.endedAt);
-    line += `"level":"info","msg":"","time":"${local}${zone}"`;
-    if (headers !== null && facts.exchange !== null) line += headers(facts.exchange.headers);
-    return `${line}}`;
+    return text;
   };
 }
 
-/** null where no header is wanted: then nobody looks at them. */
-function requestHeaders(config: AccessLog): ((headers: HeaderList) => string) | null {
-  const { names, defaultMode } = config.fields.headers;
-  const mode = headerMode(config);
-  if (defaultMode === 'drop') {
-    const wanted = Object.keys(names).filter((name) => mode(name) !== 'drop');
-    if (wanted.length === 0) return null;
-    const list = wanted.map((name) => ({
-      lower: name.toLowerCase(),
-      key: `,"request_${escapeText(canonicalName(name))}":"`,
-      redact: mode(name) === 'redact',
-    }));
-    return (headers) => {
-      let out = '';
-      for (const { lower, key, redact } of list) {
-        const values = headers.getAll(lower);
-        if (values.length > 0) out += `${key}${redact ? 'REDACTED' : escapeText(values.join(','))}"`;
-      }
-      return out;
-    };
+function keptByRoute(make: Format): Format {
+  interface Kept {
+    readonly service: string;
+    readonly url: string;
+    readonly text: string;
   }
-  const known = new Map<string, ShownHeader>();
-  const shown = (name: string): ShownHeader => {
-    let found = known.get(name);
+  const kept = new Map<string, Kept>();
+  return (facts) => {
+    const { routerName, serviceName, upstreamUrl } = facts.exchange!;
+    const found = kept.get(routerName);
+    if (found !== undefined && found.service === serviceName && found.url === upstreamUrl) return found.text;
+    const text = make(facts);
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(routerName, { service: serviceName, url: upstreamUrl, text });
+    return text;
+  };
+}
+
+function keptByAuthority(make: Format): Format {
+  const kept = new Map<string, string>();
+  return (facts) => {
+    const { authority } = facts.exchange!;
+    const found = kept.get(authority);
     if (found !== undefined) return found;
-    const canonical = canonicalName(name);
-    found = { canonical, key: `,"request_${escapeText(canonical)}":"`, mode: mode(canonical) };
-    // Clients make names up; those that are really used come early.
-    if (known.size < MAX_KNOWN_HEADERS && name.length <= MAX_KNOWN_LENGTH) known.set(name, found);
-    return found;
-  };
-  return (headers) => {
-    const values = new Map<string, { readonly key: string; value: string }>();
-    headers.forEach((name, value) => {
-      const header = shown(name);
-      if (header.mode === 'drop') return;
-      const before = values.get(header.canonical);
-      if (before === undefined) {
-        if (values.size >= MAX_HEADERS) return;
-        values.set(header.canonical, { key: header.key, value: header.mode === 'redact' ? 'REDACTED' : value });
-      } else if (header.mode === 'keep') {
-        before.value += `,${value}`;
-      }
-    });
-    let out = '';
-    for (const { key, value } of values.values()) out += `${key}${escapeText(value)}"`;
-    return out;
+    const text = make(facts);
+    if (authority.length > MAX_KEPT_LENGTH) return text;
+    // Clients make names up.
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(authority, text);
+    return text;
   };
 }
 
-interface ShownHeader {
-  readonly canonical: string;
-  readonly key: string;
-  readonly mode: FieldMode;
-}
-
-/** `user-agent` → `User-Agent`, as Go writes header names. */
-export function canonicalName(name: string): string {
-  return name.toLowerCase().replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
+function keptByTime(make: Format): Format {
+  let at = -1;
+  let text = '';
+  return (facts) => {
+    if (facts.startedAt !== at) {
+      at = facts.startedAt;
+      text = make(facts);
+    }
+    return text;
+  };
 }

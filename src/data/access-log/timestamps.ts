@@ -11,6 +11,7 @@ export class Second {
   readonly zone: string;
   /** `23/Nov/2026:09:00:00 +0000` */
   readonly common: string;
+  readonly commonLocal: string;
 
   constructor(at: number) {
     this.at = at;
@@ -19,11 +20,18 @@ export class Second {
     this.utc = date.toISOString().slice(0, 19);
     this.local = new Date(at * 1000 + offset * 60_000).toISOString().slice(0, 19);
     const minutes = Math.abs(offset);
-    const hhmm = `${pad(Math.trunc(minutes / 60))}:${pad(minutes % 60)}`;
-    this.zone = offset === 0 ? 'Z' : (offset < 0 ? '-' : '+') + hhmm;
-    const { utc } = this;
-    this.common = `${utc.slice(8, 10)}/${MONTHS[date.getUTCMonth()]}/${utc.slice(0, 4)}:${utc.slice(11)} +0000`;
+    const hh = pad(Math.trunc(minutes / 60));
+    const mm = pad(minutes % 60);
+    const sign = offset < 0 ? '-' : '+';
+    this.zone = offset === 0 ? 'Z' : `${sign}${hh}:${mm}`;
+    this.common = `${common(this.utc)} +0000`;
+    this.commonLocal = `${common(this.local)} ${sign}${hh}${mm}`;
   }
+}
+
+/** `2026-11-23T09:00:00` → `23/Nov/2026:09:00:00` */
+function common(time: string): string {
+  return `${time.slice(8, 10)}/${MONTHS[Number(time.slice(5, 7)) - 1]}/${time.slice(0, 4)}:${time.slice(11)}`;
 }
 
 let newest = new Second(0);

@@ -170,6 +170,16 @@ export class HeaderList {
     for (let i = 0; i < added.length; i += 2) visit(added[i]!, added[i + 1]!);
   }
 
+  /** Calls back for each field that was received, those removed since too, and none that was added. */
+  forEachReceived(visit: (name: string, value: string) => void): void {
+    const { source, spans } = this;
+    for (let at = 0; at < spans.length; at += SPAN) {
+      const colon = spans[at + 1]!;
+      const start = spans[at]! >= 0 ? spans[at]! : source.lastIndexOf('\n', colon) + 1;
+      visit(source.substring(start, colon), this.#value(at));
+    }
+  }
+
   /** The lines `name: value CRLF` of all fields but those whose id is marked in `skip`. Runs of lines are copied whole. */
   lines(skip: Uint8Array): string {
     const spans = this.spans;

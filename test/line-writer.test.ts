@@ -1,18 +1,29 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LineWriter } from '../../../src/data/access-log/line-writer.ts';
-import { openLog } from '../../../src/open-log.ts';
-import { type Child, startChild } from '../../support/child.ts';
-import { tempDir } from '../../support/temp.ts';
-import { waitFor } from '../../support/wait-for.ts';
+import { LineWriter } from '../src/line-writer.ts';
+import { openLog } from '../src/open-log.ts';
+import { type Child, startChild } from './support/child.ts';
+import { tempDir } from './support/temp.ts';
+import { waitFor } from './support/wait-for.ts';
 
 function writer(path: string, warnings: string[] = [], bufferingSize = 0): LineWriter {
   return new LineWriter({
     path,
     open: () => openLog(path, 'accessLog.filePath'),
     bufferingSize,
+    flushMs: 250,
     warn: (message) => warnings.push(message),
   });
 }
@@ -45,12 +56,12 @@ describe('the line writer', () => {
   it('appends whole lines beside other processes', async () => {
     await using dir = await tempDir();
     const path = join(dir.path, 'a.log');
-    const module = new URL('../../../src/data/access-log/line-writer.ts', import.meta.url).href;
-    const opener = new URL('../../../src/open-log.ts', import.meta.url).href;
+    const module = new URL('../src/line-writer.ts', import.meta.url).href;
+    const opener = new URL('../src/open-log.ts', import.meta.url).href;
     const script = `import { LineWriter } from ${JSON.stringify(module)};
       import { openLog } from ${JSON.stringify(opener)};
       const path = ${JSON.stringify(path)};
-      const lines = new LineWriter({ path, open: () => openLog(path, 's'), bufferingSize: 0, warn: console.error });
+      const lines = new LineWriter({ path, open: () => openLog(path, 's'), bufferingSize: 0, flushMs: 250, warn: console.error });
       let n = 0;
       const more = () => {
         for (let i = 0; i < 100 && n < 3000; i++) lines.write(JSON.stringify({ pid: process.pid, n: n++, pad: 'x'.repeat(n % 700) }));
@@ -85,14 +96,15 @@ describe('the line writer', () => {
 
   it('stays with the old file, and says so, where the new one cannot be opened', async () => {
     await using dir = await tempDir();
-    execFileSync('mkdir', [join(dir.path, 'a')]);
     const warnings: string[] = [];
     const lines = writer(join(dir.path, 'a', 'a.log'), warnings);
     renameSync(join(dir.path, 'a'), join(dir.path, 'b'));
+    writeFileSync(join(dir.path, 'a'), 'no directory');
+    lines.reopen();
     lines.reopen();
     lines.write('one');
     await close(lines);
-    expect(warnings).toEqual([expect.stringMatching(/^not reopened: .*does not exist/)]);
+    expect(warnings).toEqual([expect.stringMatching(/^not reopened, the old file stays in use: .*is not a directory/)]);
     expect(readFileSync(join(dir.path, 'b', 'a.log'), 'utf8')).toBe('one\n');
   });
 
@@ -114,10 +126,10 @@ describe('the line writer', () => {
     const warnings: string[] = [];
     const lines = writer(path, warnings);
     const line = 'x'.repeat(199);
-    for (let i = 0; i < 10_000; i++) lines.write(line);
-    expect(lines.dropped).toBeGreaterThan(1_000);
+    for (let i = 0; i < 100_000; i++) lines.write(line);
+    expect(lines.dropped).toBeGreaterThan(50_000);
     expect(warnings).toHaveLength(1);
-    const written = 10_000 - lines.dropped;
+    const written = 100_000 - lines.dropped;
     const buffer = Buffer.alloc(16_384);
     let text = '';
     await waitFor(
@@ -148,7 +160,10 @@ describe('the line writer', () => {
 
   it('names the path and what to do where the file cannot be opened', async () => {
     await using dir = await tempDir();
-    const path = join(dir.path, 'none', 'a.log');
-    expect(() => writer(path)).toThrow(`accessLog.filePath: cannot write to ${path}: the directory`);
+    writeFileSync(join(dir.path, 'file'), '');
+    const path = join(dir.path, 'file', 'a.log');
+    expect(() => writer(path)).toThrow(
+      `accessLog.filePath: cannot write to ${path}: ${join(dir.path, 'file')} is not a directory`,
+    );
   });
 });
