@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { withVerb } from './command/arguments.ts';
+import { addCerts } from './command/certs.ts';
 import { addCheck } from './command/check.ts';
 import { fail } from './command/fail.ts';
 import { addReload } from './command/reload.ts';
@@ -30,6 +31,7 @@ addCheck(program);
 addReload(program);
 addStatus(program);
 addRestartWorkers(program);
+addCerts(program);
 
 try {
   const verbs = ['help', ...program.commands.map((command) => command.name())];

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
+import { acmeProgress, certificateVerbs } from './control/acme-commands.ts';
+import type { AcmeService } from './control/acme-service.ts';
 import { startInternalServer } from './control/api/server.ts';
 import { type BuildOutcome, buildSnapshot } from './control/build/build-snapshot.ts';
 import type { SnapshotDiff } from './control/build/diff.ts';
@@ -63,6 +65,8 @@ export class Primary {
   #supervisor: Supervisor | null = null;
   #material!: Material;
   #provider: FileProvider | null = null;
+  /** Null where no resolver is configured. */
+  #acme: AcmeService | null = null;
   #files: ProviderState<FileContent> = { name: 'file', files: [], diagnostics: [] };
   #defaultCertificate!: Snapshot['tls']['defaultCertificate'];
   #staticFindings: readonly Diagnostic[];
@@ -130,6 +134,7 @@ export class Primary {
         draining: this.#stops > 0,
         version: VERSION,
         terminatingStatusCode: this.#config.ping?.terminatingStatusCode ?? 503,
+        ...(this.#acme === null ? {} : { keyAuthorization: this.#acme.keyAuthorization }),
       }),
     });
     this.#closers.push(() => internal.close());
@@ -274,6 +279,11 @@ export class Primary {
             : { ok: false, message: verdict.problem ?? 'the configuration has errors', data: verdict };
         },
       ],
+      ...certificateVerbs({
+        acme: () => this.#acme,
+        live: () => this.#publisher.live!,
+        settled: () => this.#publisher.settled(),
+      }),
       ['status', () => ({ ok: true, data: this.#status(supervisor) })],
       [
         'restart-workers',
@@ -301,6 +311,7 @@ export class Primary {
       totals: supervisor.totals,
       attempts: this.#publisher.attempts,
       problem: this.#publisher.problem,
+      acme: this.#acme === null ? null : acmeProgress(this.#acme),
     });
   }
 
@@ -363,6 +374,7 @@ export class Primary {
       defaultCertificate: this.#defaultCertificate,
       ticketKeys: this.#ticketKeys,
       internalSocket: this.#socketPath,
+      ...(this.#acme === null ? {} : { issued: this.#acme.issued }),
       ...(live === null ? {} : { live }),
     });
   }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { ProxyStatus } from '../control/status.ts';
+import { describeProgress } from './acme-progress.ts';
 import { callProxy } from './client.ts';
 import { EXIT } from './exit-code.ts';
 import { type RemoteOptions, remote } from './options.ts';
+import { span } from './span.ts';
 import { table } from './table.ts';
-
-const DAY_MS = 86_400_000;
 
 /** `proxy status`: what an operator wants to know first. Exits 1 where no worker serves, so that it can be a health check. */
 export function addStatus(program: Command): void {
@@ -65,6 +65,7 @@ export function describe(status: ProxyStatus, now: number): string {
       status.certificates.map(({ names, notAfter, origin }) => [names.join(' '), expiry(notAfter - now), origin]),
     ),
   );
+  if (status.acme !== null) lines.push('', ...describeProgress(status.acme, now));
   if (status.services.length > 0) {
     lines.push(
       '',
@@ -83,24 +84,4 @@ export function describe(status: ProxyStatus, now: number): string {
 
 function expiry(left: number): string {
   return left < 0 ? `EXPIRED ${span(-left)} ago` : `in ${span(left)}`;
-}
-
-/** `3d 4h`, `5m 6s`: two units are enough. */
-function span(ms: number): string {
-  const units: readonly (readonly [string, number])[] = [
-    ['d', DAY_MS],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1_000],
-  ];
-  const first = units.findIndex(([, size]) => ms >= size);
-  if (first < 0) return '0s';
-  let left = ms;
-  const parts: string[] = [];
-  for (const [unit, size] of units.slice(first, first + 2)) {
-    const count = Math.floor(left / size);
-    left -= count * size;
-    if (count > 0) parts.push(`${count}${unit}`);
-  }
-  return parts.join(' ');
 }

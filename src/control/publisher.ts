@@ -42,6 +42,8 @@ export class Publisher {
   #version = 0;
   #running: Promise<void> | null = null;
   #again = false;
+  /** Something else than certificates by ACME has changed: what comes of it is told as a reload. */
+  #configured = false;
   #stopped = false;
   #last: Attempt | null = null;
   #succeeded = 0;
@@ -92,9 +94,10 @@ export class Publisher {
     this.#note(outcome.diagnostics, `version ${outcome.snapshot.version} is live`);
   }
 
-  /** Something that a build reads has changed. */
-  changed(): void {
+  /** Something that a build reads has changed. Certificates that come and go by themselves are no reload. */
+  changed(what: 'configuration' | 'certificates' = 'configuration'): void {
     if (this.#live === null || this.#stopped) return;
+    if (what === 'configuration') this.#configured = true;
     if (this.#running !== null) {
       this.#again = true;
       return;
@@ -123,13 +126,15 @@ export class Publisher {
 
   async #once(): Promise<void> {
     const before = this.#live!;
+    const configured = this.#configured;
+    this.#configured = false;
     // A version that was refused is not used again: logs and workers must not mean two snapshots by one number.
     const outcome = this.#options.build(this.#version + 1, before);
     this.#options.built(outcome);
     const diff = diffSnapshots(before, outcome.snapshot);
     if (diff.same) {
       this.#problem = null;
-      this.#note(outcome.diagnostics, `nothing changed, version ${before.version} is live`);
+      if (configured) this.#note(outcome.diagnostics, `nothing changed, version ${before.version} is live`);
       return;
     }
     this.#version++;
@@ -143,9 +148,9 @@ export class Publisher {
     }
     this.#problem = null;
     this.#live = outcome.snapshot;
-    this.#remember(before);
+    if (configured) this.#remember(before);
     this.#options.live(outcome, diff, result);
-    this.#note(outcome.diagnostics, `version ${result.version} is live`);
+    if (configured) this.#note(outcome.diagnostics, `version ${result.version} is live`);
   }
 
   #remember(before: Snapshot): void {

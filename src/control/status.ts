@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Snapshot, Status } from '../core/snapshot.ts';
+import type { AcmeProgress } from './acme-commands.ts';
 import { maskText } from './api/redact.ts';
 import type { Attempt } from './publisher.ts';
 import type { WorkerStatus } from './supervisor.ts';
@@ -40,6 +41,8 @@ export interface ProxyStatus {
     readonly origin: string;
     readonly notAfter: number;
   }[];
+  /** Certificates by ACME; null where no resolver is configured. */
+  readonly acme: AcmeProgress | null;
   readonly services: readonly {
     readonly name: string;
     readonly status: Status;
@@ -64,6 +67,7 @@ export interface StatusSources {
   readonly attempts: { readonly last: Attempt | null; readonly succeeded: number; readonly failed: number };
   /** Why the last snapshot is not served. */
   readonly problem: string | null;
+  readonly acme: AcmeProgress | null;
   readonly serverStatus?: (service: string, url: string) => 'UP' | 'DOWN';
 }
 
@@ -105,6 +109,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
         notAfter,
       }),
     ),
+    acme: sources.acme,
     services: Object.values(snapshot.http.services)
       .filter((service) => service.kind === 'configured')
       .map((service) => ({

@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { acmeHttp } from './acme-http.ts';
 import { type Answer, type InternalRequest, plainText, problem } from './answer.ts';
 import { api } from './api.ts';
 import { dashboard } from './dashboard.ts';
@@ -28,8 +29,7 @@ const SERVICES: ReadonlyMap<string, InternalService> = new Map<string, InternalS
   ['dashboard@internal', dashboard],
   // For routers whose middlewares answer everything; who gets here learns that.
   ['noop@internal', () => plainText(418, "I'm a teapot\n")],
-  // No challenge is under way: certificates are not ordered yet.
-  ['acme-http@internal', () => plainText(404, '404 page not found\n')],
+  ['acme-http@internal', acmeHttp],
   ['prometheus@internal', () => plainText(404, 'metrics are not served yet\n')],
 ]);
 

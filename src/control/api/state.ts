@@ -13,6 +13,8 @@ export interface ApiState {
   readonly version: string;
   /** What ping answers while draining. */
   readonly terminatingStatusCode: number;
+  /** The answer of ACME's http-01 to a token, where that challenge is under way. Absent: nothing is ordered. */
+  readonly keyAuthorization?: (token: string) => string | undefined;
   /** Where health checks tell what is known of a server. Absent: nothing is checked, and every server counts as up. */
   readonly serverStatus?: (service: string, url: string) => 'UP' | 'DOWN';
 }

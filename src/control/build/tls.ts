@@ -63,7 +63,7 @@ function issuedCertificates({ issued, findings, now }: TlsInput): readonly Certi
     if (certificate.notAfter > now) continue;
     const since = new Date(certificate.notAfter).toISOString();
     findings.diagnostics.push({
-      severity: 'error',
+      severity: 'warning',
       code: 'acme-certificate-expired',
       message: `the certificate for ${names.join(', ')} from certResolver "${resolver}" expired at ${since}: it goes on being served (not under sniStrict), and clients refuse it`,
       hint: '`proxy certs` says why it could not be renewed',

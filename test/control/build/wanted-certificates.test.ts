@@ -223,7 +223,7 @@ describe('certificates that resolvers have issued', () => {
     });
     expect(snapshot.tls.certificates).toHaveLength(1);
     expect(diagnostics).toMatchObject(
-      [{ severity: 'error', code: 'acme-certificate-expired', message: /a\.x/ }].map((d) => ({
+      [{ severity: 'warning', code: 'acme-certificate-expired', message: /a\.x/ }].map((d) => ({
         ...d,
         message: expect.stringMatching(d.message),
       })),

@@ -1,0 +1,165 @@
+import type { Challenges } from '../core/messages.ts';
+import type { CertificateSnapshot } from '../core/snapshot.ts';
+import type {
+  AcmeCertificate,
+  AcmeLog,
+  AcmeManager,
+  AcmeOptions,
+  AcmeResolverStatus,
+  AcmeStatus,
+  WantedCertificate,
+} from './acme/types.ts';
+import type { IssuedCertificate } from './build/tls.ts';
+import { loadKeyPair } from './tls/load-certificate.ts';
+
+export interface AcmeServiceOptions extends Omit<AcmeOptions, 'onCertificates' | 'onChallenges' | 'log'> {
+  readonly log: AcmeLog;
+  /** Makes the manager: `openAcmeManager`. */
+  readonly open: (options: AcmeOptions) => Promise<AcmeManager>;
+  /** What is served has to be built again. */
+  readonly changed: () => void;
+  /** Tells all workers; resolves when they know. */
+  readonly deliver: (challenges: Challenges) => Promise<void>;
+}
+
+/** Longer waits than this overflow `setTimeout`. */
+const MAX_WAIT_MS = 86_400_000;
+
+/**
+ * Between the manager of certificates and what is served:
+ *
+ *   build ─ wanted ─► manager ─ certificates ─► issued ─► build ─► snapshot ─► workers
+ *                        └───── challenges ─► all workers, acknowledged
+ */
+export class AcmeService {
+  readonly #options: AcmeServiceOptions;
+  /** What OpenSSL thinks of each certificate, asked once. Null: it cannot be served. */
+  readonly #loaded = new WeakMap<AcmeCertificate, CertificateSnapshot | null>();
+  #manager!: AcmeManager;
+  #issued: readonly IssuedCertificate[] | null = null;
+  #revision = 0;
+  #expiry: NodeJS.Timeout | null = null;
+
+  private constructor(options: AcmeServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Reads what is stored; nothing is ordered before {@link want}. */
+  static async open(options: AcmeServiceOptions): Promise<AcmeService> {
+    const service = new AcmeService(options);
+    const { open, changed: _, deliver: __, ...rest } = options;
+    service.#manager = await open({
+      ...rest,
+      onCertificates: () => service.#certificatesChanged(),
+      onChallenges: () => service.#challengesChanged(),
+    });
+    return service;
+  }
+
+  /** What a build is given. The same array while nothing changes. */
+  get issued(): readonly IssuedCertificate[] {
+    this.#issued ??= this.#load();
+    return this.#issued;
+  }
+
+  /** What a build has found to be wanted, once that build is served. */
+  want(list: readonly WantedCertificate[]): void {
+    this.#manager.want(list);
+  }
+
+  /** The answer of http-01 to a token. */
+  readonly keyAuthorization = (token: string): string | undefined => this.#manager.challenges.http01(token);
+
+  status(): readonly AcmeStatus[] {
+    return this.#manager.status();
+  }
+
+  resolvers(): readonly AcmeResolverStatus[] {
+    return this.#manager.resolvers();
+  }
+
+  certificates(): readonly AcmeCertificate[] {
+    return this.#manager.certificates();
+  }
+
+  renew(name: string): Promise<readonly AcmeCertificate[]> {
+    return this.#manager.renew(name);
+  }
+
+  revoke(name: string): Promise<void> {
+    return this.#manager.revoke(name);
+  }
+
+  close(): Promise<void> {
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
+    return this.#manager.close();
+  }
+
+  #certificatesChanged(): void {
+    this.#issued = null;
+    this.#options.changed();
+  }
+
+  async #challengesChanged(): Promise<void> {
+    const { challenges } = this.#manager;
+    this.#revision++;
+    await this.#options.deliver({
+      revision: this.#revision,
+      tokens: challenges.tokens(),
+      alpn: challenges.alpn().map(({ name, cert, key }) => ({ serverName: name, cert, key })),
+    });
+  }
+
+  #load(): readonly IssuedCertificate[] {
+    const issued: IssuedCertificate[] = [];
+    for (const one of this.#manager.certificates()) {
+      const certificate = this.#parse(one);
+      if (certificate === null) continue;
+      issued.push({ resolver: one.resolver, names: [one.main, ...one.sans], certificate });
+    }
+    this.#watchExpiry(issued);
+    return issued;
+  }
+
+  #parse(one: AcmeCertificate): CertificateSnapshot | null {
+    let known = this.#loaded.get(one);
+    if (known !== undefined) return known;
+    const loaded = loadKeyPair({
+      certFile: one.cert,
+      keyFile: one.key,
+      read: () => new Error('a certificate of a resolver is in no file'),
+      now: Date.now(),
+      origin: `acme ${one.resolver}`,
+    });
+    known = loaded.certificate === null ? null : { ...loaded.certificate, resolver: one.resolver };
+    if (known === null) {
+      const why = loaded.diagnostics.find((d) => d.severity === 'error')?.message;
+      this.#options.log('error', `the certificate for ${one.main} from "${one.resolver}" cannot be served: ${why}`);
+    }
+    this.#loaded.set(one, known);
+    return known;
+  }
+
+  /** Expiry comes without a change: who looks at the findings must see it all the same. */
+  #watchExpiry(issued: readonly IssuedCertificate[]): void {
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
+    const now = Date.now();
+    const next = Math.min(...issued.map(({ certificate }) => certificate.notAfter).filter((end) => end > now));
+    if (!Number.isFinite(next)) return;
+    this.#expiry = setTimeout(
+      () => {
+        for (const { resolver, names, certificate } of issued) {
+          if (certificate.notAfter !== next || Date.now() <= next) continue;
+          this.#options.log(
+            'error',
+            `the certificate for ${names.join(', ')} from "${resolver}" has EXPIRED: it goes on being served (not under sniStrict), and clients refuse it`,
+          );
+        }
+        this.#watchExpiry(issued);
+        this.#options.changed();
+      },
+      Math.min(next - now + 1, MAX_WAIT_MS),
+    );
+    this.#expiry.unref();
+  }
+}

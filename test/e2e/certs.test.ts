@@ -1,0 +1,46 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { makeCa } from '../support/certs.ts';
+import { startProxy } from '../support/proxy.ts';
+import { runCommand } from '../support/run-command.ts';
+import { tempDir } from '../support/temp.ts';
+
+describe('proxy certs', () => {
+  it('lists and exports certificates from files, and says that none can be renewed without a resolver', async () => {
+    await using temp = await tempDir();
+    const pair = makeCa('Test CA').issue({ sans: ['a.test', '*.w.test'] });
+    await writeFile(join(temp.path, 'a.crt'), pair.cert);
+    await writeFile(join(temp.path, 'a.key'), pair.key);
+    await using proxy = await startProxy({
+      dynamic: `tls: {certificates: [{certFile: ${temp.path}/a.crt, keyFile: ${temp.path}/a.key}]}\n`,
+    });
+    await proxy.waitForOutput(/ready: /);
+    const certs = (...args: readonly string[]) =>
+      runCommand(['certs', ...args, '--config', proxy.configFile], { env: proxy.env });
+
+    const list = await certs();
+    expect(list.stderr).toBe('');
+    expect(list.stdout).toMatch(/^a\.test \*\.w\.test +file +in 23h 59m +- +\/\S+a\.crt +CN=Test CA$/m);
+    expect(JSON.parse((await certs('list', '--json')).stdout)).toMatchObject({
+      certificates: [{ names: ['a.test', '*.w.test'], state: 'file', issuer: 'CN=Test CA' }, { from: 'generated' }],
+      resolvers: [],
+    });
+
+    const out = join(temp.path, 'out');
+    const exported = await certs('export', 'one.w.test', '--out', out);
+    expect(exported.stdout).toBe(`${out}/a.test.crt\n${out}/a.test.key\n`);
+    expect(await readFile(join(out, 'a.test.crt'), 'utf8')).toBe(pair.cert);
+    expect(await readFile(join(out, 'a.test.key'), 'utf8')).toBe(pair.key);
+    expect((await stat(join(out, 'a.test.key'))).mode & 0o777).toBe(0o600);
+
+    const unknown = await certs('export', 'nobody.test', '--out', out);
+    expect([unknown.code, unknown.stderr]).toEqual([
+      1,
+      'proxy: there is no certificate for nobody.test: `proxy certs` lists them\n',
+    ]);
+    const renew = await certs('renew', 'a.test');
+    expect([renew.code, renew.stderr]).toEqual([1, 'proxy: no certResolver is configured\n']);
+    expect((await certs('export', 'a.test')).code).toBe(2);
+  });
+});
