@@ -99,7 +99,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
     pid: child.pid,
     dir: temp.path,
     configFile,
-    env: { RUNTIME_DIRECTORY: join(temp.path, 'run') },
+    env: { RUNTIME_DIRECTORY: options.env?.RUNTIME_DIRECTORY ?? join(temp.path, 'run') },
     output: child.output,
     port: (name) => {
       const port = name === undefined ? [...ports.values()][0] : ports.get(name);

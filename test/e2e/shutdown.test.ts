@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { accepts } from '../support/child.ts';
+import { type HttpUpstream, startEchoServer, startSlowServer } from '../support/http-upstreams.ts';
+import { type ProxyProcess, startProxy } from '../support/proxy.ts';
+import { RawClient, sendRaw } from '../support/raw-client.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { openWebSocket, startWebSocketEcho } from '../support/websocket.ts';
+import { allTo } from './setup.ts';
+
+let echo: HttpUpstream;
+let slow: HttpUpstream;
+beforeAll(async () => {
+  echo = await startEchoServer();
+  slow = await startSlowServer(2_000);
+});
+afterAll(async () => {
+  await Promise.all([echo.close(), slow.close()]);
+});
+
+const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+
+/** An entry point with these life-cycle times, in seconds, and ping beside it. */
+function lifeCycle(graceTimeOut: number, requestAcceptGraceTimeout = 0): Record<string, unknown> {
+  return {
+    entryPoints: { web: { transport: { lifeCycle: { graceTimeOut, requestAcceptGraceTimeout } } } },
+    ping: { entryPoint: 'web' },
+  };
+}
+
+async function clients(proxy: ProxyProcess, count: number): Promise<RawClient[]> {
+  return Promise.all(Array.from({ length: count }, () => RawClient.connect({ port: proxy.port() })));
+}
+
+describe('SIGTERM', () => {
+  it('lets 20 of 20 requests in flight finish, and exits as soon as they have', async () => {
+    await using proxy = await startProxy({ workers: 2, static: lifeCycle(30), dynamic: allTo(slow.url) });
+    const busy = await clients(proxy, 20);
+    const seen = slow.requests;
+    for (const client of busy) await client.write(GET);
+    await waitFor('20 requests at the upstream', () => slow.requests === seen + 20);
+    const from = performance.now();
+    const exit = proxy.stop(40_000);
+    for (const client of busy) {
+      const { responses } = await client.waitForResponses(1);
+      expect(responses[0]?.status).toBe(200);
+      expect(responses[0]?.header('connection')).toBe('close');
+      expect(await client.closes()).toBe(true);
+    }
+    expect(await exit).toEqual({ code: 0, signal: null });
+    // Far from the 30 s of grace.
+    expect(performance.now() - from).toBeLessThan(15_000);
+  });
+
+  it('closes idle, silent and half-sent connections, and websockets at the end of the grace time', async () => {
+    await using server = await startWebSocketEcho();
+    await using proxy = await startProxy({ static: lifeCycle(1), dynamic: allTo(server.url) });
+    const [idle, silent, half] = (await clients(proxy, 3)) as [RawClient, RawClient, RawClient];
+    await idle.write(GET);
+    await idle.waitForResponses(1);
+    await half.write('GET / HTTP/1.1\r\nHos');
+    await using socket = await openWebSocket({ port: proxy.port(), requestHost: 'a.test' });
+    const from = performance.now();
+    const exit = proxy.stop(20_000);
+    expect(await idle.closes()).toBe(true);
+    expect(await silent.closes()).toBe(true);
+    await socket.send('still there');
+    expect((await socket.receive()).payload.toString()).toBe('still there');
+    expect(await half.closes()).toBe(true);
+    expect(await exit).toEqual({ code: 0, signal: null });
+    expect(performance.now() - from).toBeGreaterThanOrEqual(900);
+    expect(await socket.raw.closes()).toBe(true);
+  });
+
+  it('goes on accepting for requestAcceptGraceTimeout, while ping says that it ends', async () => {
+    await using proxy = await startProxy({ static: lifeCycle(5, 3), dynamic: allTo(echo.url) });
+    const ping = 'GET /ping HTTP/1.1\r\nHost: a.test\r\n\r\n';
+    expect((await sendRaw({ port: proxy.port(), chunks: [ping] })).responses[0]?.status).toBe(200);
+    const exit = proxy.stop(30_000);
+    await waitFor('ping to say so', async () => {
+      const { responses } = await sendRaw({ port: proxy.port(), chunks: [ping] });
+      return responses[0]?.status === 503;
+    });
+    const { responses } = await sendRaw({ port: proxy.port(), chunks: [GET] });
+    expect(responses[0]?.status).toBe(200);
+    expect(responses[0]?.header('connection')).toBe('close');
+    expect(await exit).toEqual({ code: 0, signal: null });
+    expect(await accepts('127.0.0.1', proxy.port())).toBe(false);
+  });
+
+  it('answers or refuses every connection that comes meanwhile, and leaves none hanging', async () => {
+    await using proxy = await startProxy({ workers: 2, static: lifeCycle(5), dynamic: allTo(echo.url) });
+    const results: string[] = [];
+    let stopped = false;
+    const client = async (): Promise<void> => {
+      while (!stopped) {
+        try {
+          await using raw = await RawClient.connect({ port: proxy.port() });
+          await raw.write(GET);
+          const ended = await waitFor('an answer or an end', () => raw.received.length > 0 || raw.closed !== 'no', {
+            timeoutMs: 5_000,
+          });
+          results.push(raw.received.length > 0 ? 'answered' : ended ? 'refused' : 'hung');
+        } catch (error) {
+          const text = String((error as Error).message);
+          results.push(text.includes('timed out') ? 'hung' : 'refused');
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      }
+    };
+    const running = Array.from({ length: 8 }, client);
+    await waitFor('some load', () => results.length > 100);
+    expect(await proxy.stop(20_000)).toEqual({ code: 0, signal: null });
+    stopped = true;
+    await Promise.all(running);
+    expect(results.filter((result) => result === 'hung')).toEqual([]);
+    expect(results).toContain('answered');
+  });
+
+  it('twice cuts what is under way at once', async () => {
+    await using endless = await startSlowServer(60_000);
+    await using proxy = await startProxy({ static: lifeCycle(60), dynamic: allTo(endless.url) });
+    await using client = await RawClient.connect({ port: proxy.port() });
+    await client.write(GET);
+    await waitFor('the request at the upstream', () => endless.requests > 0);
+    process.kill(proxy.pid, 'SIGTERM');
+    await proxy.waitForOutput(/stopping: requests under way have 60 s/);
+    const from = performance.now();
+    expect(await proxy.stop(30_000)).toEqual({ code: 0, signal: null });
+    expect(performance.now() - from).toBeLessThan(10_000);
+    expect(await client.closes()).toBe(true);
+  });
+
+  it('cuts at the end of the grace time what does not end, and exits 0 within a second of it', async () => {
+    await using endless = await startSlowServer(60_000);
+    await using proxy = await startProxy({ static: lifeCycle(2), dynamic: allTo(endless.url) });
+    await using client = await RawClient.connect({ port: proxy.port() });
+    await client.write(GET);
+    await waitFor('the request at the upstream', () => endless.requests > 0);
+    const from = performance.now();
+    expect(await proxy.stop(30_000)).toEqual({ code: 0, signal: null });
+    const took = performance.now() - from;
+    expect(took).toBeGreaterThanOrEqual(1_900);
+    // A second by itself; the rest is for a busy machine.
+    expect(took).toBeLessThan(6_000);
+    console.log(`2 s of grace: ended after ${Math.round(took)} ms`);
+  });
+});
