@@ -19,7 +19,9 @@ afterAll(() => echo.close());
 
 type Dynamic = { http: { routers: Record<string, unknown>; services: Record<string, unknown> } };
 
-async function verdict(proxy: ProxyProcess): Promise<{ code: number; data: ReloadVerdict & { message?: string } }> {
+async function verdict(
+  proxy: ProxyProcess,
+): Promise<{ code: number | null; data: ReloadVerdict & { message?: string } }> {
   const { code, stdout } = await runCommand(['reload', '--json'], proxy);
   return { code, data: JSON.parse(stdout) };
 }

@@ -73,6 +73,7 @@ function echoFrames(key: string, socket: Duplex, head: Buffer): void {
     }
   };
   socket.on('error', () => socket.destroy());
+  socket.on('end', () => socket.end());
   socket.on('data', (chunk: Buffer) => {
     bytes = Buffer.concat([bytes, chunk]);
     onBytes();
