@@ -7,6 +7,8 @@ import type { AcmeService } from './control/acme-service.ts';
 import { startInternalServer } from './control/api/server.ts';
 import { type BuildOutcome, buildSnapshot } from './control/build/build-snapshot.ts';
 import type { SnapshotDiff } from './control/build/diff.ts';
+import { explainVerb } from './control/command/explain.ts';
+import { routesVerb } from './control/command/routes.ts';
 import { type CommandVerb, startCommandServer } from './control/command/server.ts';
 import { Material } from './control/files/material.ts';
 import { type FileProvider, type ProviderState, startFileProvider } from './control/providers/file.ts';
@@ -285,6 +287,8 @@ export class Primary {
         settled: () => this.#publisher.settled(),
       }),
       ['status', () => ({ ok: true, data: this.#status(supervisor) })],
+      ['routes', (args) => routesVerb(this.#publisher.live!, args)],
+      ['explain', (args) => explainVerb((request) => supervisor.explain(request), args)],
       [
         'restart-workers',
         async ({ graceMs }) => {

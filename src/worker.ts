@@ -1,10 +1,12 @@
 import cluster from 'node:cluster';
 import type { ErrorCode } from './core/errors.ts';
+import type { Explained, ExplainRequest } from './core/explain.ts';
 import { type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from './core/messages.ts';
 import type { Snapshot } from './core/snapshot.ts';
 import { type AccessLog, type OpenSink, openAccessLog } from './data/access-log.ts';
 import { LiveChallenges } from './data/challenges.ts';
 import { onTick } from './data/clock.ts';
+import { explain } from './data/explain.ts';
 import { FailureLog } from './data/failure-log.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
@@ -51,6 +53,9 @@ class Worker implements ListenerHost {
         break;
       case 'retire':
         this.#retire(message.graceMs);
+        break;
+      case 'explain':
+        send({ type: 'explained', id: message.id, answer: this.#explain(message.request) });
         break;
       case 'reopen':
         this.#accessLog?.reopen();
@@ -109,6 +114,15 @@ class Worker implements ListenerHost {
         version: snapshot.version,
         reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
+    }
+  }
+
+  #explain(request: ExplainRequest): Explained | string {
+    if (this.#runtime === null) return 'it has no snapshot yet';
+    try {
+      return explain(this.#runtime, request);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
     }
   }
 

@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
 import type { ErrorCode } from '../core/errors.ts';
+import type { Explained, ExplainRequest } from '../core/explain.ts';
 import { type Challenges, type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from '../core/messages.ts';
+import { OperatorError } from '../core/operator-error.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 import { RequestRate } from './request-rate.ts';
@@ -61,6 +63,7 @@ const EARLY_DEATH_MS = 5_000;
 const MAX_BACKOFF_MS = 30_000;
 /** A worker that takes longer to answer must not hold up every certificate. */
 const CHALLENGE_TIMEOUT_MS = 5_000;
+const EXPLAIN_TIMEOUT_MS = 5_000;
 const SILENCE_MS = 6_000;
 const START_MS = 30_000;
 const CHECK_EVERY_MS = 500;
@@ -298,6 +301,22 @@ export class Supervisor {
     return total;
   }
 
+  /**
+   * Asks a worker that serves what would become of a request.
+   * @throws OperatorError where none answers
+   */
+  async explain(request: ExplainRequest): Promise<Explained> {
+    const serving = [...this.#members.values()].filter((m) => m.state === 'serving');
+    // Who was heard last is the least likely to hang.
+    serving.sort((a, b) => b.heardAt - a.heardAt);
+    for (const member of serving.slice(0, 2)) {
+      const answer = await member.explain(request, EXPLAIN_TIMEOUT_MS);
+      if (typeof answer === 'string') throw new OperatorError(`worker ${member.pid} cannot tell: ${answer}`);
+      if (answer !== null) return answer;
+    }
+    throw new OperatorError(serving.length === 0 ? 'no worker serves at the moment' : 'the workers do not answer');
+  }
+
   /** Passes a word to all workers. */
   tell(message: ToWorker): void {
     for (const member of this.#members.values()) member.send(message);
@@ -397,6 +416,9 @@ export class Supervisor {
         this.#deaf ??= bindError(message.entryPoint, at?.host ?? '', at?.port ?? 0, message.code);
         break;
       }
+      case 'explained':
+        // Whoever asked has it.
+        break;
       case 'report':
         member.report = message.report;
         break;

@@ -1,4 +1,5 @@
 import type { Worker } from 'node:cluster';
+import type { Explained, ExplainRequest } from '../core/explain.ts';
 import type { FromWorker, Report, ToWorker } from '../core/messages.ts';
 
 /** `starting` until it serves every entry point; `draining` once it takes no more. */
@@ -24,6 +25,8 @@ export class WorkerProcess {
   /** Why it was ended on purpose, for the log. */
   endedFor: string | null = null;
   readonly #worker: Worker;
+  readonly #questions = new Map<number, (answer: Explained | string | null) => void>();
+  #asked = 0;
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -34,6 +37,7 @@ export class WorkerProcess {
   on(receive: (message: FromWorker) => void, exited: (code: number | null, signal: string | null) => void): void {
     this.#worker.on('message', (message: FromWorker) => {
       this.heardAt = performance.now();
+      if (message.type === 'explained') this.#questions.get(message.id)?.(message.answer);
       receive(message);
     });
     this.#worker.once('exit', exited);
@@ -47,6 +51,24 @@ export class WorkerProcess {
   /** @param handle a listening socket, with `listen` */
   send(message: ToWorker, handle?: object): void {
     if (this.#worker.isConnected()) this.#worker.send(message, handle as never);
+  }
+
+  /**
+   * Asks what would become of a request.
+   * @returns null where it does not answer in time, a message where it cannot
+   */
+  explain(request: ExplainRequest, timeoutMs: number): Promise<Explained | string | null> {
+    const id = ++this.#asked;
+    return new Promise((resolve) => {
+      const done = (answer: Explained | string | null): void => {
+        clearTimeout(timer);
+        this.#questions.delete(id);
+        resolve(answer);
+      };
+      const timer = setTimeout(() => done(null), timeoutMs);
+      this.#questions.set(id, done);
+      this.send({ type: 'explain', id, request });
+    });
   }
 
   /** SIGKILL: it may not answer to anything else. */

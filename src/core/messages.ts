@@ -1,5 +1,6 @@
 import type { AccessLog, Log } from './config/static.ts';
 import type { ErrorCode } from './errors.ts';
+import type { Explained, ExplainRequest } from './explain.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /**
@@ -27,6 +28,8 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly acceptMs: number; readonly graceMs: number }
   /** Another worker has taken over: accept no more, finish what is under way without haste, then exit. */
   | { readonly type: 'retire'; readonly graceMs: number }
+  /** Say what would become of a request; answered by `explained` with the same id. */
+  | { readonly type: 'explain'; readonly id: number; readonly request: ExplainRequest }
   /** Close and reopen log files (after a rotation). */
   | { readonly type: 'reopen' };
 
@@ -41,6 +44,8 @@ export type FromWorker =
   /** The worker cannot accept on the entry point's socket. `code` is the system's. */
   | { readonly type: 'deaf'; readonly entryPoint: string; readonly code: string }
   | { readonly type: 'report'; readonly report: Report }
+  /** `answer` is a message where the question failed. */
+  | { readonly type: 'explained'; readonly id: number; readonly answer: Explained | string }
   | { readonly type: 'drained' };
 
 /** Counters of one worker since its start. */

@@ -18,10 +18,12 @@ import { Services } from './services.ts';
 import { compileTls, type EntryPointTls, type TlsRuntime } from './tls/certificate-store.ts';
 
 /** One router, compiled: middlewares, then the service. */
-interface Route {
+export interface Route {
   readonly name: string;
   readonly logged: Logged;
   readonly handle: Handler;
+  /** Why every request is answered 500; null where they are served. */
+  readonly refused: string | null;
 }
 
 type Log = MiddlewareContext['log'];
@@ -63,12 +65,22 @@ export class EntryPointRuntime {
     this.peeks = secure.size > 0 || plain.size === 0;
   }
 
+  /** The routers for TLS requests, or for plain ones. */
+  table(secure: boolean): RouteTable<Route> {
+    return secure ? this.#secure : this.#plain;
+  }
+
+  /** Whether a request for this path is an ACME challenge under way, which no router sees. */
+  isChallenge(path: string): boolean {
+    return this.#challenges.live.isHttp(path);
+  }
+
   /** Finds the router of an exchange and lets it answer. */
   dispatch(exchange: Exchange): void {
     const host = normalizeHost(exchange.authority);
     exchange.host = host;
     if (!this.config.accessLogs) exchange.logged = 'no';
-    if (this.#challenges.live.isHttp(exchange.path)) {
+    if (this.isChallenge(exchange.path)) {
       exchange.routerName = ACME_SERVICE;
       if (exchange.logged === 'yes') exchange.logged = 'internal';
       this.#challenges.handle(exchange);
@@ -159,7 +171,7 @@ export class Runtime {
         const list = (router.tls === undefined ? plain : secure).get(entryPoint);
         if (list === undefined) continue;
         const logged = loggedOf(router, snapshot.entryPoints[entryPoint]!);
-        const route: Route = { name: router.name, logged, handle: this.#pipeline(router, log, problems) };
+        const route: Route = { ...this.#route(router, log, problems), logged };
         list.push({ name: router.name, rule: rule.ast, priority: router.priority, target: route });
         if (router.tls !== undefined) {
           for (const host of hostsOfRule(rule.ast)) bindings[entryPoint]!.push({ host, options: router.tls.options });
@@ -199,20 +211,18 @@ export class Runtime {
       : refuse(`there is no service ${ACME_SERVICE}`);
   }
 
-  #pipeline(router: RouterSnapshot, log: Log, problems: string[]): Handler {
-    if (router.refuse !== undefined) return refuse(router.refuse);
+  #route(router: RouterSnapshot, log: Log, problems: string[]): Omit<Route, 'logged'> {
+    const { name } = router;
+    if (router.refuse !== undefined) return { name, handle: refuse(router.refuse), refused: router.refuse };
     try {
       const target = this.services.target(router.service);
-      return compilePipeline(
-        router.middlewares,
-        this.snapshot.http.middlewares,
-        { log, cache: this.middlewares },
-        forwardTo(target),
-      );
+      const context = { log, cache: this.middlewares };
+      const handle = compilePipeline(router.middlewares, this.snapshot.http.middlewares, context, forwardTo(target));
+      return { name, handle, refused: null };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      problems.push(`router ${router.name}: ${reason}`);
-      return refuse(reason);
+      problems.push(`router ${name}: ${reason}`);
+      return { name, handle: refuse(reason), refused: reason };
     }
   }
 }

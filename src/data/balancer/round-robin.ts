@@ -49,4 +49,17 @@ class RoundRobin implements Balancer {
     best.current -= total;
     return best.endpoint;
   }
+
+  peek(): Endpoint | null {
+    let best: Endpoint | null = null;
+    let most = Number.NEGATIVE_INFINITY;
+    for (const { endpoint, current } of this.#turns) {
+      if (!endpoint.state.available) continue;
+      const next = current + endpoint.weight * endpoint.state.share;
+      if (next <= most) continue;
+      most = next;
+      best = endpoint;
+    }
+    return best;
+  }
 }

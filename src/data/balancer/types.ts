@@ -24,4 +24,6 @@ export interface Balancer {
    * @returns null where nobody can
    */
   pick(exchange: Exchange, tried: readonly Endpoint[] | null): Endpoint | null;
+  /** Who `pick` would choose, without a turn being taken; absent where that depends on the exchange. */
+  peek?(): Endpoint | null;
 }

@@ -23,20 +23,33 @@ interface ExplainedRouter {
   readonly rule: RuleNode;
 }
 
-/** Evaluates every rule by itself, without the index. Compiles as it goes: not for the hot path. */
-export function explainRouters(ordered: readonly ExplainedRouter[], request: RouteRequest): readonly Explanation[] {
+/**
+ * Evaluates every rule by itself, without the index. Compiles as it goes: not for the hot path.
+ *
+ * @param until `performance.now()` after which it stops: thousands of regular expressions take seconds
+ */
+export function explainRouters(
+  ordered: readonly ExplainedRouter[],
+  request: RouteRequest,
+  until = Number.POSITIVE_INFINITY,
+): readonly Explanation[] {
+  const explanations: Explanation[] = [];
   let winner: string | undefined;
-  return ordered.map(({ name, priority, rule }) => {
+  for (const { name, priority, rule } of ordered) {
+    if (performance.now() > until) break;
     const failed = whyNot(rule, request);
-    if (failed !== undefined) return { name, priority, matched: false, won: false, failed };
-    if (winner !== undefined) return { name, priority, matched: true, won: false, lostTo: winner };
-    winner = name;
-    return { name, priority, matched: true, won: true };
-  });
+    if (failed !== undefined) explanations.push({ name, priority, matched: false, won: false, failed });
+    else if (winner !== undefined) explanations.push({ name, priority, matched: true, won: false, lostTo: winner });
+    else {
+      winner = name;
+      explanations.push({ name, priority, matched: true, won: true });
+    }
+  }
+  return explanations;
 }
 
 /** The reason why a request does not meet a rule; undefined where it does. */
-function whyNot(node: RuleNode, request: RouteRequest): string | undefined {
+export function whyNot(node: RuleNode, request: RouteRequest): string | undefined {
   switch (node.kind) {
     case 'and':
       for (const child of node.children) {

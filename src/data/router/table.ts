@@ -22,8 +22,12 @@ export interface RouteTable<T> {
   readonly size: number;
   /** The target of the first router, in order, whose rule the request meets; null where there is none. */
   lookup(request: RouteRequest): T | null;
-  /** What every router says about the request, in order. For people: it evaluates everything. */
-  explain(request: RouteRequest): readonly Explanation[];
+  /**
+   * What every router says about the request, in order. For people: it evaluates everything.
+   *
+   * @param until `performance.now()` after which it stops, with those that it has got to
+   */
+  explain(request: RouteRequest, until?: number): readonly Explanation[];
 }
 
 /**
@@ -93,8 +97,8 @@ class IndexedTable<T> implements RouteTable<T> {
     return best === null ? null : best.target;
   }
 
-  explain(request: RouteRequest): readonly Explanation[] {
-    return explainRouters(this.#ordered, request);
+  explain(request: RouteRequest, until?: number): readonly Explanation[] {
+    return explainRouters(this.#ordered, request, until);
   }
 }
 
