@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 /** What one run of the bench is asked to do. */
 export interface Options {
-  /** Names of scenarios, in the order to run; null = the default set. */
+  /** Names of scenarios, in the order to run; `all`; null = the default set. */
   readonly scenarios: readonly string[] | null;
   /** Names of peers; null = every peer. The splice is always added where ratios are wanted. */
   readonly peers: readonly string[] | null;
@@ -21,7 +21,7 @@ export interface Options {
 
 export const USAGE = `npm run bench [-- options]
 
-  --scenario a,b    only these scenarios (default: all; --quick leaves out memory)
+  --scenario a,b    only these scenarios, or \`all\` (half an hour); the default leaves out the long ones
   --peer x,y        only these peers; the splice is added, since every ratio is to it
   --rounds N        rounds, each peer once per round, in rotating order (default 3, quick 2)
   --seconds S       measured seconds per peer and round (default 1.2, quick 0.4)

@@ -22,13 +22,19 @@ export class Processes {
   #closed = false;
 
   /**
-   * Starts a command, pinned to one processor where `processor` is given. taskset replaces itself by the command, so
+   * Starts a command, pinned to the processors that `processor` lists (as taskset has it) where it is given. taskset replaces itself by the command, so
    * the pid is the command's own and its later children inherit the processor.
    */
-  start(name: string, command: string, args: readonly string[], processor: number | null): Running {
+  start(
+    name: string,
+    command: string,
+    args: readonly string[],
+    processor: string | null,
+    env: Readonly<Record<string, string>> = {},
+  ): Running {
     if (this.#closed) throw new Error(`${name}: not started, the bench is stopping`);
     const [file, argv] = pinned(command, args, processor);
-    const child = spawn(file, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(file, argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     let output = '';
     const keep = (chunk: Buffer): void => {
       output = (output + chunk.toString('latin1')).slice(-KEPT_OUTPUT);
@@ -99,10 +105,10 @@ export function delay(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** The command line that runs a command on one processor. */
-export function pinned(command: string, args: readonly string[], processor: number | null): [string, string[]] {
+/** The command line that runs a command on the processors of a list, such as `0` or `0,1`. */
+export function pinned(command: string, args: readonly string[], processor: string | null): [string, string[]] {
   if (processor === null) return [command, [...args]];
-  return ['taskset', ['-c', String(processor), command, ...args]];
+  return ['taskset', ['-c', processor, command, ...args]];
 }
 
 function kill(pid: number): void {

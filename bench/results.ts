@@ -12,17 +12,26 @@ export interface Sample extends LoadResult {
   readonly busy: number;
   /** Share of the proxy's processor that went to others meanwhile, 0..1: above some percent the sample is suspect. */
   readonly disturbance: number;
+  /** Changes of the configuration under this load. */
+  readonly reloads: number;
 }
 
-/** Everything measured in one CPU scenario. */
-export interface CpuResult {
-  readonly kind: 'cpu';
+interface Measured {
   readonly scenario: string;
   readonly title: string;
   readonly generator: string;
-  readonly samples: readonly Sample[];
   /** Peers that failed, with the reason. */
   readonly failures: readonly Failure[];
+  /** What this scenario does not tell. */
+  readonly notMeasured: string;
+}
+
+/** Everything measured in one CPU scenario. */
+export interface CpuResult extends Measured {
+  readonly kind: 'cpu';
+  /** What a `request` is here: `request`, `message`, `event`, `MiB`. */
+  readonly unit: string;
+  readonly samples: readonly Sample[];
 }
 
 /** Memory of one peer after few and after many requests. */
@@ -35,16 +44,28 @@ export interface MemoryGrowth {
   readonly errors: number;
 }
 
-export interface MemoryResult {
+export interface MemoryResult extends Measured {
   readonly kind: 'memory';
-  readonly scenario: string;
-  readonly title: string;
-  readonly generator: string;
   readonly growth: readonly MemoryGrowth[];
-  readonly failures: readonly Failure[];
 }
 
-export type Result = CpuResult | MemoryResult;
+/** Memory of one peer before and with idle connections. */
+export interface IdleMemory {
+  readonly peer: string;
+  readonly connections: number;
+  readonly beforeRssBytes: number;
+  readonly withRssBytes: number;
+  /** Connections that could not be made, or did not stay. */
+  readonly errors: number;
+  readonly errorDetail: string;
+}
+
+export interface IdleResult extends Measured {
+  readonly kind: 'idle';
+  readonly memory: readonly IdleMemory[];
+}
+
+export type Result = CpuResult | MemoryResult | IdleResult;
 
 export interface Failure {
   readonly peer: string;
@@ -68,20 +89,34 @@ export interface Report {
   readonly notMeasured: readonly string[];
 }
 
+/** Names of the peers that have samples, in order of appearance. */
+export function peersOf(result: CpuResult): string[] {
+  return [...new Set(result.samples.map((sample) => sample.peer))];
+}
+
+export function samplesOf(result: CpuResult, peer: string): Sample[] {
+  return result.samples.filter((sample) => sample.peer === peer);
+}
+
 /** CPU microseconds a request of one peer, round by round. */
 export function cpuOf(result: CpuResult, peer: string): number[] {
-  return result.samples.filter((sample) => sample.peer === peer).map((sample) => sample.cpuMicrosPerRequest);
+  return samplesOf(result, peer).map((sample) => sample.cpuMicrosPerRequest);
 }
 
 /**
  * Ratios of `peer` to `of`, computed within each round where both were measured, so that what disturbs the machine
  * for a while disturbs both.
  */
-export function ratiosOf(result: CpuResult, peer: string, of: string): number[] {
+export function ratiosOf(result: Pick<CpuResult, 'samples'>, peer: string, of: string): number[] {
   return result.samples
     .filter((sample) => sample.peer === peer)
     .flatMap((sample) => {
       const other = result.samples.find((candidate) => candidate.peer === of && candidate.round === sample.round);
       return other === undefined ? [] : [sample.cpuMicrosPerRequest / other.cpuMicrosPerRequest];
     });
+}
+
+/** Bytes that one idle connection takes. */
+export function bytesEach(memory: IdleMemory): number {
+  return (memory.withRssBytes - memory.beforeRssBytes) / memory.connections;
 }

@@ -7,19 +7,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { certificateMissing, makeCertificate } from './certificate.ts';
 import { GENERATORS } from './load/choose.ts';
+import { measureIdle } from './measure/idle.ts';
 import { measureMemory } from './measure/memory.ts';
 import { chooseProcessors, pinSelf } from './measure/processors.ts';
+import { measureRates } from './measure/rate.ts';
 import { measureRounds } from './measure/rounds.ts';
 import { type Bench, messageOf } from './measure/start-peer.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
-import { FLOOR, PEERS } from './peers/all.ts';
-import type { Peer } from './peers/peer.ts';
+import { DIRECT, FLOOR, PEERS } from './peers/all.ts';
+import type { Feature, Peer } from './peers/peer.ts';
 import { Processes } from './processes.ts';
 import { createProgress } from './progress.ts';
 import { NOT_MEASURED, renderReport } from './report.ts';
 import type { Failure, Report, Result } from './results.ts';
 import { findScenarios, SCENARIOS, type Scenario } from './scenarios.ts';
-import { startUpstream } from './upstream/upstream.ts';
+import { startUpstreams } from './upstream/upstream.ts';
 
 try {
   const options = readOptions(process.argv.slice(2));
@@ -51,7 +53,7 @@ async function runBench(options: Options): Promise<void> {
   const progress = createProgress();
   const release = stopOnSignal(processes, directory);
   try {
-    const upstream = await startUpstream(processes, directory, processors.load);
+    const upstream = await startUpstreams(processes, directory, processors.load);
     const bench: Omit<Bench, 'certificate'> = {
       processes,
       processors,
@@ -102,21 +104,54 @@ async function measureAll(
   for (const scenario of scenarios) {
     if (scenario.tls && noCertificate !== null) {
       missing.push({ peer: scenario.name, reason: noCertificate });
-    } else if (scenario.kind === 'cpu') {
-      results.push(await measureRounds({ ...bench, certificate }, scenario, peers));
     } else {
-      const asked = options.peers ?? scenario.peers;
-      const chosen = peers.filter((peer) => asked.includes(peer.name));
-      results.push(await measureMemory({ ...bench, certificate }, scenario, chosen));
+      const able = peers.filter((peer) => lackedBy(peer, scenario).length === 0 || isFloor(peer, scenario));
+      const without = peers
+        .filter((peer) => !able.includes(peer))
+        .map((peer) => `${peer.name} (no ${lackedBy(peer, scenario).join(', ')})`);
+      const leftOut = without.length === 0 ? '' : ` Left out: ${without.join(', ')}.`;
+      const measured = await measure({ ...bench, certificate }, scenario, able, options);
+      results.push(...measured.map((result) => ({ ...result, notMeasured: result.notMeasured + leftOut })));
     }
   }
   return results;
 }
 
+function lackedBy(peer: Peer, scenario: Scenario): readonly Feature[] {
+  return scenario.needs.filter((need) => peer.lacks.includes(need));
+}
+
+/** The splice is measured as the floor wherever the load is one that it can take. */
+function isFloor(peer: Peer, scenario: Scenario): boolean {
+  return peer.name === FLOOR && scenario.kind === 'cpu';
+}
+
+async function measure(bench: Bench, scenario: Scenario, peers: readonly Peer[], options: Options): Promise<Result[]> {
+  switch (scenario.kind) {
+    case 'cpu':
+      return [await measureRounds(bench, scenario, scenario.direct ? [DIRECT, ...peers] : peers)];
+    case 'rate':
+      return measureRates(bench, scenario, [DIRECT, ...peers]);
+    case 'idle':
+      return [await measureIdle(bench, scenario, peers)];
+    case 'memory': {
+      const asked = options.peers ?? scenario.peers;
+      return [
+        await measureMemory(
+          bench,
+          scenario,
+          peers.filter((peer) => asked.includes(peer.name)),
+        ),
+      ];
+    }
+  }
+}
+
 function chooseScenarios(options: Options): readonly Scenario[] {
   if (options.scenarios !== null) return findScenarios(options.scenarios);
-  // A million requests do not fit into a minute.
-  return options.quick ? SCENARIOS.filter((scenario) => scenario.kind !== 'memory') : SCENARIOS;
+  const usual = SCENARIOS.filter((scenario) => scenario.byDefault);
+  // A million requests do not fit into a quick look.
+  return options.quick ? usual.filter((scenario) => scenario.kind === 'cpu') : usual;
 }
 
 function choosePeers(options: Options): readonly Peer[] {

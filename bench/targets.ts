@@ -13,6 +13,13 @@ export interface GrowthTarget {
   readonly atMostMebibytes: number;
 }
 
+/** Resident memory of an idle connection, in KiB. */
+export interface IdleTarget {
+  readonly scenario: string;
+  readonly peer: string;
+  readonly atMostKibibytes: number;
+}
+
 /** What this project promises. Ratios, since they carry from machine to machine where microseconds do not. */
 export const RATIO_TARGETS: readonly RatioTarget[] = [
   { scenario: 'keepalive', peer: 'phoenix', of: 'splice', atMost: 1.3 },
@@ -25,3 +32,8 @@ export const RATIO_TARGETS: readonly RatioTarget[] = [
 ];
 
 export const GROWTH_TARGETS: readonly GrowthTarget[] = [{ scenario: 'memory', peer: 'phoenix', atMostMebibytes: 64 }];
+
+export const IDLE_TARGETS: readonly IdleTarget[] = [
+  { scenario: 'idle', peer: 'phoenix', atMostKibibytes: 20 },
+  { scenario: 'tls-idle', peer: 'phoenix', atMostKibibytes: 40 },
+];

@@ -1,6 +1,6 @@
 import { summarise } from './measure/statistics.ts';
-import { type Report, type Result, ratiosOf } from './results.ts';
-import { GROWTH_TARGETS, RATIO_TARGETS } from './targets.ts';
+import { bytesEach, type Report, type Result, ratiosOf } from './results.ts';
+import { GROWTH_TARGETS, IDLE_TARGETS, RATIO_TARGETS } from './targets.ts';
 
 export interface Verdict {
   readonly text: string;
@@ -27,7 +27,15 @@ export function checkTargets(report: Pick<Report, 'results'>): Verdict[] {
     const text = `${target.scenario}: ${target.peer} grows by at most ${target.atMostMebibytes} MiB`;
     return [judge(text, mebibytes, target.atMostMebibytes, `${mebibytes.toFixed(1)} MiB`)];
   });
-  return [...ratios, ...growths];
+  const idle = IDLE_TARGETS.flatMap((target): Verdict[] => {
+    const result = find(target.scenario);
+    if (result?.kind !== 'idle') return [];
+    const memory = result.memory.find((candidate) => candidate.peer === target.peer);
+    const kibibytes = memory === undefined ? Number.NaN : bytesEach(memory) / 1_024;
+    const text = `${target.scenario}: ${target.peer} at most ${target.atMostKibibytes} KiB each`;
+    return [judge(text, kibibytes, target.atMostKibibytes, `${kibibytes.toFixed(1)} KiB`)];
+  });
+  return [...ratios, ...growths, ...idle];
 }
 
 function judge(text: string, value: number, atMost: number, seen: string): Verdict {

@@ -1,14 +1,9 @@
-/** A process that runs autocannon once and prints a LoadResult as JSON. Argument: {target, pattern, seconds} as JSON. */
+/** A process that runs autocannon once and prints a LoadResult as JSON. */
 import autocannon from 'autocannon';
-import { HOST, type LoadResult, type Pattern, type Target } from './load.ts';
+import { readJob } from './job.ts';
+import { HOST, type HttpPattern, type LoadResult, manyHost } from './load.ts';
 
-interface Job {
-  readonly target: Target;
-  readonly pattern: Pattern;
-  readonly seconds: number;
-}
-
-const { target, pattern, seconds } = JSON.parse(process.argv[2] ?? '') as Job;
+const { target, pattern, seconds } = readJob<HttpPattern>();
 // The certificate was made for this run and is signed by itself; autocannon verifies none by default.
 const done = await autocannon({
   url: `${target.tls ? 'https' : 'http'}://127.0.0.1:${target.port}${target.path}`,
@@ -16,6 +11,10 @@ const done = await autocannon({
   servername: HOST,
   connections: pattern.connections,
   duration: seconds,
+  ...(pattern.upload === 0 ? {} : { method: 'POST' as const, body: Buffer.alloc(pattern.upload, 'x') }),
+  ...(pattern.hosts === 0
+    ? {}
+    : { requests: Array.from({ length: pattern.hosts }, (_, index) => ({ headers: { host: manyHost(index) } })) }),
 });
 const others = done['1xx'] + done['3xx'] + done['4xx'] + done['5xx'];
 const kinds = Object.entries({ status: others, socket: done.errors, timeout: done.timeouts }).filter(
@@ -23,7 +22,7 @@ const kinds = Object.entries({ status: others, socket: done.errors, timeout: don
 );
 const micros = (milliseconds: number): number => milliseconds * 1_000;
 const result: LoadResult = {
-  requests: done['2xx'],
+  requests: pattern.countMebibytes ? done.throughput.total / 1_048_576 : done['2xx'],
   seconds: done.duration,
   latencyMicros: {
     p50: micros(done.latency.p50),

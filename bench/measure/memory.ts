@@ -5,7 +5,7 @@ import { delay } from '../processes.ts';
 import type { MemoryGrowth, MemoryResult } from '../results.ts';
 import type { MemoryScenario } from '../scenarios.ts';
 import { readTree } from './cpu.ts';
-import { type Bench, messageOf, type StartedPeer, startPeers } from './start-peer.ts';
+import { type Bench, messageOf, type StartedPeer, startPeers, stopPeers } from './start-peer.ts';
 
 /** Pause before memory is read, for buffers of closed connections to go. */
 const SETTLE_MS = 1_000;
@@ -31,10 +31,10 @@ export async function measureMemory(
       }
     }
   } finally {
-    await Promise.all(started.map((peer) => bench.processes.stop(peer.running.pid)));
+    await stopPeers(bench, started);
   }
-  const { name, title } = scenario;
-  return { kind: 'memory', scenario: name, title, generator: generator.name, growth, failures };
+  const { name, title, notMeasured } = scenario;
+  return { kind: 'memory', scenario: name, title, generator: generator.name, growth, failures, notMeasured };
 }
 
 async function measureGrowth(
@@ -60,7 +60,7 @@ async function measureGrowth(
       perSecond = load.requests / load.seconds;
     }
     await delay(SETTLE_MS);
-    return readTree(peer.running.pid).rssBytes;
+    return readTree(peer.running?.pid ?? 0).rssBytes;
   };
   const fewRssBytes = await loadUntil(scenario.few);
   const fewRequests = requests;

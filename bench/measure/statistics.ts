@@ -15,6 +15,6 @@ export function summarise(values: readonly number[]): Summary {
 }
 
 /** Value at quantile `q` (0..1) of a list that is already sorted; NaN when empty. */
-export function quantile(sorted: readonly number[], q: number): number {
+export function quantile(sorted: ArrayLike<number>, q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }

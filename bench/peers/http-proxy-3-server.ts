@@ -7,6 +7,7 @@ const [port, upstreamPort, certFile, keyFile] = process.argv.slice(2);
 
 const proxy = createProxyServer({
   target: `http://127.0.0.1:${upstreamPort}`,
+  ws: true,
   agent: new Agent({ keepAlive: true, maxSockets: 256 }),
   ...(certFile !== undefined && keyFile !== undefined
     ? { ssl: { cert: readFileSync(certFile), key: readFileSync(keyFile) } }

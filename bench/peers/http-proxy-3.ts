@@ -6,6 +6,7 @@ import type { Peer } from './peer.ts';
 export const httpProxy3: Peer = {
   name: 'http-proxy-3',
   warmsUp: true,
+  lacks: ['routers', 'workers', 'access-log', 'reload'],
   missing: () => null,
   version() {
     const file = join(import.meta.dirname, '../../node_modules/http-proxy-3/package.json');

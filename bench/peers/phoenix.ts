@@ -1,31 +1,65 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderTemplate } from '../template.ts';
-import type { Peer, Setting } from './peer.ts';
+import { forHosts } from './hosts.ts';
+import type { CommandLine, Peer, Setting } from './peer.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CONFIG = join(import.meta.dirname, 'config');
 
-/** This project, by its own command and Traefik's files, one worker. */
+/** This project, by its own command and Traefik's files. */
 export const phoenix: Peer = {
   name: 'phoenix',
   warmsUp: true,
+  lacks: [],
   missing() {
     const built = ['dist/cli.js', 'src/cli.ts'].some((entry) => existsSync(join(ROOT, entry)));
     return built ? null : 'bin/proxy cannot run: neither dist/cli.js nor src/cli.ts exists';
   },
   version: () => (JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }).version,
   prepare(setting) {
-    const file = renderTraefikFiles(join(CONFIG, 'phoenix.yml'), setting);
-    return { command: join(ROOT, 'bin/proxy'), args: ['run', '--config', file, '--workers', '1'] };
+    const { file, reload } = renderTraefikFiles(join(CONFIG, 'phoenix.yml'), setting);
+    const args = ['run', '--config', file, '--workers', String(setting.workers)];
+    return { command: join(ROOT, 'bin/proxy'), args, reload };
   },
 };
 
 /** Writes a static file from `template` and the dynamic file that both phoenix and Traefik read; gives the former. */
-export function renderTraefikFiles(template: string, setting: Setting): string {
-  const { tls, port, upstreamPort, certificate, directory } = setting;
+export function renderTraefikFiles(
+  template: string,
+  setting: Setting,
+): { file: string; reload: NonNullable<CommandLine['reload']> } {
+  const { tls, port, upstreamPort, certificate, directory, routers, accessLog } = setting;
   const { certFile, keyFile } = certificate;
-  const values = { tls, plain: !tls, port, upstreamPort, certFile, keyFile };
-  const dynamicFile = renderTemplate(join(CONFIG, 'dynamic.yml'), directory, values);
-  return renderTemplate(template, directory, { ...values, dynamicFile });
+  const values = {
+    tls,
+    plain: !tls,
+    port,
+    upstreamPort,
+    certFile,
+    keyFile,
+    logging: accessLog !== null,
+    accessLog: accessLog ?? '',
+  };
+  const render = (n: number, name?: string): string =>
+    renderTemplate(
+      join(CONFIG, 'dynamic.yml'),
+      directory,
+      {
+        ...values,
+        routers: forHosts(routers, (host, i) => `    r${i}: { rule: Host(\`${host}\`), service: upstream }`),
+        generation: n,
+      },
+      name,
+    );
+  const dynamicFile = render(0);
+  const file = renderTemplate(template, directory, { ...values, dynamicFile });
+  return {
+    file,
+    // Replaced as a whole, as a deployment does it.
+    reload: (_running, n) => {
+      const fresh = render(n, '.dynamic.yml.new');
+      renameSync(fresh, dynamicFile);
+    },
+  };
 }

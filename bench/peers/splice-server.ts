@@ -1,12 +1,13 @@
 /**
  * The splice: client socket piped to an upstream socket and back, one upstream connection per client connection, no
- * HTTP at all. With a certificate it ends TLS. Arguments: port, upstream port, [certificate file, key file].
+ * HTTP at all. With a certificate it ends TLS. Arguments: port, upstream port, workers, [certificate file, key file].
  */
+import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 
-const [port, upstreamPort, certFile, keyFile] = process.argv.slice(2);
+const [port, upstreamPort, workers, certFile, keyFile] = process.argv.slice(2);
 
 function splice(client: Socket): void {
   const upstream = connect({ host: '127.0.0.1', port: Number(upstreamPort), noDelay: true });
@@ -17,9 +18,14 @@ function splice(client: Socket): void {
   upstream.on('error', () => client.destroy());
 }
 
-const server =
-  certFile !== undefined && keyFile !== undefined
-    ? createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile), noDelay: true }, splice)
-    : createServer({ noDelay: true }, splice);
-server.listen({ host: '127.0.0.1', port: Number(port), backlog: 1_024 });
+if (cluster.isPrimary && Number(workers) > 1) {
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  for (let index = 0; index < Number(workers); index += 1) cluster.fork();
+} else {
+  const server =
+    certFile !== undefined && keyFile !== undefined
+      ? createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile), noDelay: true }, splice)
+      : createServer({ noDelay: true }, splice);
+  server.listen({ host: '127.0.0.1', port: Number(port), backlog: 1_024 });
+}
 process.once('SIGTERM', () => process.exit(0));

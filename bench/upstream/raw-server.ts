@@ -9,13 +9,19 @@ const [port, small] = process.argv.slice(2);
 const kept = answers('keep-alive');
 const closed = answers('close');
 
-function answers(connection: string): { small: Buffer; large: Buffer } {
+function answers(connection: string): { small: Buffer; large: Buffer; huge: Buffer } {
   const answer = (size: number): Buffer =>
     Buffer.concat([
       Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\nConnection: ${connection}\r\n\r\n`),
       Buffer.alloc(size, 'x'),
     ]);
-  return { small: answer(Number(small)), large: answer(1_048_576) };
+  return {
+    small: answer(Number(small)),
+    large: answer(1_048_576),
+    get huge() {
+      return answer(104_857_600);
+    },
+  };
 }
 
 const server = createServer({ noDelay: true }, (socket) => {
@@ -28,7 +34,7 @@ const server = createServer({ noDelay: true }, (socket) => {
       received = received.slice(end + 4);
       const close = /^GET \S+ HTTP\/1\.0\r\n/.test(head) || /\r\nconnection: *close\r\n/i.test(head);
       const set = close ? closed : kept;
-      socket.write(head.startsWith('GET /1m ') ? set.large : set.small);
+      socket.write(head.startsWith('GET /1m ') ? set.large : head.startsWith('GET /100m ') ? set.huge : set.small);
       if (close) return void socket.end();
       end = received.indexOf('\r\n\r\n');
     }
