@@ -95,10 +95,9 @@ function loadCertificates(input: TlsInput): readonly CertificateSnapshot[] {
  * A pair as it is on disk, or as it last was: who renews writes two files, and between the two they do not match.
  */
 function loadOrKeep(pair: KeyPair, place: Partial<Diagnostic>, input: TlsInput): CertificateSnapshot | null {
-  const { certFile, keyFile } = pair;
+  const { certFile } = pair;
   const { certificate, diagnostics } = loadKeyPair({
-    certFile,
-    keyFile,
+    ...pair,
     read: input.reader.file,
     now: input.now,
     place,

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { contentAsText, isPkcs12 } from './content.ts';
 import { type FilesWatcher, LIMITS, type Log } from './types.ts';
 import { watchFiles } from './watcher.ts';
 
@@ -23,7 +24,7 @@ export class Material {
   readonly read = (path: string): string | Error => {
     const absolute = resolve(path);
     const known = this.#watcher.files.get(absolute);
-    if (known?.kind === 'ok') return known.text;
+    if (known?.kind === 'ok') return isPkcs12(absolute) ? contentAsText(absolute, known.bytes) : known.text;
     if (known?.kind === 'unreadable') return Object.assign(new Error(known.error.message), { code: known.error.code });
     // Seen for the first time: it is watched once this build is over.
     return readNow(path);
@@ -47,7 +48,7 @@ export class Material {
 export function readNow(path: string): string | Error {
   try {
     if (statSync(path).size > LIMITS.bytes) return new Error(`${path} is larger than ${LIMITS.bytes} bytes`);
-    return readFileSync(path, 'utf8');
+    return contentAsText(path, readFileSync(path));
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

@@ -2,14 +2,19 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { CertificateSnapshot } from '../../core/snapshot.ts';
+import { isPkcs12 } from '../files/content.ts';
 import { certificateNames } from './certificate-names.ts';
-import { fileOrContent, type Place, type ReadFile } from './file-or-content.ts';
+import { type Content, fileOrContent, type Place, type ReadFile } from './file-or-content.ts';
 import { describePem, isCertificate, isEncrypted, isPrivateKey, pemBlocks } from './pem.ts';
+import { openPkcs12 } from './pkcs12.ts';
 
 export interface LoadKeyPairInput {
-  /** Each a path, or PEM in place. */
+  /** Each a path, or PEM in place. A `certFile` that is PKCS#12 holds the key as well. */
   readonly certFile: string;
-  readonly keyFile: string;
+  readonly keyFile?: string;
+  /** Of a PKCS#12 file: the password, or a file whose first line it is. */
+  readonly password?: string;
+  readonly passwordFile?: string;
   readonly read: ReadFile;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -32,10 +37,9 @@ export interface LoadedKeyPair {
 export function loadKeyPair(input: LoadKeyPairInput): LoadedKeyPair {
   const place = input.place ?? {};
   const diagnostics: Diagnostic[] = [];
-  const cert = fileOrContent(input.certFile, 'certificate', input.read, place);
-  const key = fileOrContent(input.keyFile, 'private key', input.read, place);
+  const { cert, key } = readPair(input, place);
   if (!cert.ok) diagnostics.push(cert.diagnostic);
-  if (!key.ok) diagnostics.push(key.diagnostic);
+  if (!key.ok && key !== cert) diagnostics.push(key.diagnostic);
   if (!cert.ok || !key.ok) return { certificate: null, diagnostics };
   const report = (severity: 'error' | 'warning', code: string, message: string, hint?: string): void => {
     diagnostics.push({ severity, code, message, ...(hint === undefined ? {} : { hint }), ...place });
@@ -133,6 +137,49 @@ const SOON_MS = 14 * 86_400_000;
 /** In the last fifth of its time, and in two weeks at most: a certificate for a day is not always about to expire. */
 function expiresSoon(notBefore: number, notAfter: number, now: number): boolean {
   return now >= notBefore && notAfter - now < Math.min(SOON_MS, (notAfter - notBefore) / 5);
+}
+
+interface PairContent {
+  readonly cert: Content;
+  readonly key: Content;
+}
+
+/** The texts of both. Where they come from one file, a failure is one finding: the same object twice. */
+function readPair(input: LoadKeyPairInput, place: Place): PairContent {
+  const { certFile, keyFile, read } = input;
+  const cert = fileOrContent(certFile, 'certificate', read, place);
+  if (!isPkcs12(certFile)) return { cert, key: fileOrContent(keyFile ?? '', 'private key', read, place) };
+  if (!cert.ok) return { cert, key: cert };
+  const password = passwordOf(input, place);
+  if (typeof password !== 'string') return { cert: password, key: password };
+  const opened = openPkcs12(cert.text, password);
+  if (opened.ok) {
+    return {
+      cert: { ok: true, text: opened.cert, source: certFile },
+      key: { ok: true, text: opened.key, source: certFile },
+    };
+  }
+  const wrong = opened.code === 'tls-p12-password';
+  const diagnostic: Diagnostic = {
+    severity: 'error',
+    code: opened.code,
+    message: wrong
+      ? `${certFile} cannot be opened ${password === '' ? 'without a password' : 'with this password'}`
+      : `${certFile} cannot be read as PKCS#12: ${opened.message}`,
+    hint: wrong
+      ? 'write `password` or `passwordFile` beside `certFile`; try it with: openssl pkcs12 -noout -in FILE'
+      : 'it is damaged, or no PKCS#12 at all: openssl pkcs12 -info -noout -in FILE',
+    ...place,
+  };
+  const failed: Content = { ok: false, diagnostic };
+  return { cert: failed, key: failed };
+}
+
+function passwordOf(input: LoadKeyPairInput, place: Place): string | Extract<Content, { ok: false }> {
+  if (input.password !== undefined) return input.password;
+  if (input.passwordFile === undefined) return '';
+  const file = fileOrContent(input.passwordFile, 'password file', input.read, place);
+  return file.ok ? (file.text.split(/\r?\n/, 1)[0] ?? '') : file;
 }
 
 type Report = (severity: 'error' | 'warning', code: string, message: string, hint?: string) => void;

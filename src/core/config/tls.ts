@@ -5,19 +5,41 @@ import { type DeepReadonly, fileOrContent, flag, strings, text } from './scalars
 export const domainSchema = z.strictObject({ main: text.exactOptional(), sans: strings.exactOptional() });
 export type Domain = DeepReadonly<z.output<typeof domainSchema>>;
 
+function needsKey({
+  value,
+  issues,
+}: z.core.ParsePayload<{ readonly certFile: string; readonly keyFile?: string }>): void {
+  if (value.keyFile !== undefined || /\.(?:p12|pfx)$/i.test(value.certFile)) return;
+  issues.push({
+    code: 'custom',
+    path: ['keyFile'],
+    message: '`keyFile` is missing',
+    input: value,
+    params: { code: 'missing-key' },
+  });
+}
+
 /** Go's names of the TLS versions, as Traefik's files write them. */
 export const tlsVersion = z.enum(['VersionTLS10', 'VersionTLS11', 'VersionTLS12', 'VersionTLS13']);
 export type TlsVersion = z.output<typeof tlsVersion>;
 
+const keyPairFields = {
+  certFile: fileOrContent,
+  /** Left out where `certFile` is PKCS#12 (`.p12`, `.pfx`), which holds the key as well. */
+  keyFile: fileOrContent.exactOptional(),
+  /** Ours: of a PKCS#12 file. */
+  password: text.exactOptional(),
+  /** Ours: a file whose first line is the password. */
+  passwordFile: text.exactOptional(),
+};
+
 /** A certificate with its key; each a file path or PEM text. */
-export const keyPairSchema = z.strictObject({ certFile: fileOrContent, keyFile: fileOrContent });
+export const keyPairSchema = z.strictObject(keyPairFields).check(needsKey);
 export type KeyPair = DeepReadonly<z.output<typeof keyPairSchema>>;
 
-export const tlsCertificateSchema = z.strictObject({
-  certFile: fileOrContent,
-  keyFile: fileOrContent,
-  stores: strings.exactOptional(),
-});
+export const tlsCertificateSchema = z
+  .strictObject({ ...keyPairFields, stores: strings.exactOptional() })
+  .check(needsKey);
 export type TlsCertificate = DeepReadonly<z.output<typeof tlsCertificateSchema>>;
 
 export const clientAuthSchema = z.strictObject({
