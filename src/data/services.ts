@@ -3,7 +3,8 @@ import type { LoadBalancer } from '../core/config/dynamic.ts';
 import type { ServersTransportSnapshot, Snapshot } from '../core/snapshot.ts';
 import { mapVersion } from '../core/tls/versions.ts';
 import { EndpointState } from './balancer/endpoint-state.ts';
-import { roundRobin } from './balancer/round-robin.ts';
+import { makeBalancer } from './balancer/make.ts';
+import { RoundRobin } from './balancer/round-robin.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
 import type { ForwardTarget } from './forward.ts';
 import { type PoolTarget, UpstreamPool } from './upstream/pool.ts';
@@ -31,7 +32,7 @@ export class Services {
       const before = previous === null ? null : (previous.#targets.get(service.name)?.balancer ?? null);
       try {
         if (service.kind === 'internal') {
-          const balancer = roundRobin([this.#internal(service.name)], before);
+          const balancer = new RoundRobin([this.#internal(service.name)], null);
           this.#targets.set(service.name, { name: service.name, passHostHeader: true, balancer });
         } else if (service.config.loadBalancer !== undefined) {
           this.#targets.set(service.name, this.#loadBalancer(service.name, service.config.loadBalancer, before));
@@ -79,7 +80,7 @@ export class Services {
   #loadBalancer(name: string, config: LoadBalancer, before: Balancer | null): ForwardTarget {
     const transport = config.serversTransport ?? 'default@internal';
     const endpoints = config.servers.map((server) => this.#endpoint(name, server, transport));
-    return { name, passHostHeader: config.passHostHeader, balancer: roundRobin(endpoints, before) };
+    return { name, passHostHeader: config.passHostHeader, balancer: makeBalancer(config.strategy, endpoints, before) };
   }
 
   #endpoint(service: string, server: LoadBalancer['servers'][number], transportName: string): Endpoint {

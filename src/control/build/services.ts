@@ -123,14 +123,13 @@ function checkServers(servers: readonly Server[], subject: Subject): readonly Se
 
 /** Options that are read and not yet acted upon. The service is served without them. */
 function noteUnimplemented(name: string, config: LoadBalancer, subject: Subject): void {
-  const note = (key: 'healthCheck' | 'passiveHealthCheck' | 'sticky' | 'strategy', what: string): void => {
+  const note = (key: 'healthCheck' | 'passiveHealthCheck' | 'sticky', what: string): void => {
     const message = `service "${name}": ${what} is not acted on yet; it is served without`;
     subject.warning('not-implemented', message, { at: ['loadBalancer', key] });
   };
   if (config.healthCheck !== undefined) note('healthCheck', 'healthCheck');
   if (config.passiveHealthCheck !== undefined) note('passiveHealthCheck', 'passiveHealthCheck');
   if (config.sticky !== undefined) note('sticky', 'sticky');
-  if (config.strategy !== 'wrr') note('strategy', `strategy ${config.strategy}`);
 }
 
 function requireTransport(

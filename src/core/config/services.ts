@@ -66,7 +66,8 @@ export type PassiveHealthCheck = DeepReadonly<z.output<typeof passiveHealthCheck
 
 export const loadBalancerSchema = z.strictObject({
   servers: z.array(serverSchema).default([]),
-  strategy: z.enum(['wrr', 'p2c', 'hrw', 'leasttime']).default('wrr'),
+  /** `leastconn` (fewest requests under way) is ours; the others are Traefik's. */
+  strategy: z.enum(['wrr', 'p2c', 'hrw', 'leasttime', 'leastconn']).default('wrr'),
   passHostHeader: flag.default(true),
   serversTransport: text.exactOptional(),
   /** Negative = flush at every write. */

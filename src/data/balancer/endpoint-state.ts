@@ -9,6 +9,11 @@
  */
 export type Outcome = 'success' | 'server-error' | 'connect-failed' | 'broken' | 'timeout';
 
+/** Samples that a measure of the time to the first byte mostly rests on. */
+const SAMPLES = 20;
+/** A measure that nothing was added to for this long (milliseconds) counts half. */
+const HALF_LIFE_MS = 10_000;
+
 /** Told of each attempt: where passive checks plug in. */
 export type OutcomeObserver = (state: EndpointState, outcome: Outcome) => void;
 
@@ -32,6 +37,9 @@ export class EndpointState {
   /** Attempts under way in this worker, those that are connecting too. */
   inFlight = 0;
   observer: OutcomeObserver | null = null;
+  /** A moving mean of the time to the first byte, in milliseconds; -1 = not measured. */
+  #firstByteMs = -1;
+  #measuredAt = 0;
 
   constructor(service: string, url: string) {
     this.service = service;
@@ -46,6 +54,19 @@ export class EndpointState {
   /** Whether clients that are bound to it may go on. */
   get reachable(): boolean {
     return this.up && !this.ejected;
+  }
+
+  /** Milliseconds to the first byte of a response, 0 = not known. @param now of the coarse clock */
+  firstByteMs(now: number): number {
+    if (this.#firstByteMs < 0) return 0;
+    const age = now - this.#measuredAt;
+    return age < 1_000 ? this.#firstByteMs : this.#firstByteMs * 2 ** (-age / HALF_LIFE_MS);
+  }
+
+  /** A response began after `ms`. @param now of the coarse clock */
+  measure(ms: number, now: number): void {
+    this.#firstByteMs = this.#firstByteMs < 0 ? ms : this.#firstByteMs + (ms - this.#firstByteMs) / SAMPLES;
+    this.#measuredAt = now;
   }
 
   /** How an attempt ended, told once for each. */

@@ -305,16 +305,6 @@ const CASES: readonly Case[] = [
     status: 'enabled',
   },
   {
-    symptom: 'a strategy other than wrr',
-    yaml: router(
-      `${RULE}\nservice: app`,
-      '  services:\n    app:\n      loadBalancer:\n        servers: [{url: "http://a"}]\n        «strategy: p2c\n',
-    ),
-    code: 'not-implemented',
-    severity: 'warning',
-    message: /strategy p2c/,
-  },
-  {
     symptom: 'a serversTransport that does not exist',
     yaml: router(
       `${RULE}\nservice: app`,
