@@ -185,7 +185,7 @@ class Worker implements ListenerHost {
 
   /** Called each time the coarse clock advances. */
   tick(now: number): void {
-    for (const pool of this.#runtime?.services.pools ?? []) pool.tick(now);
+    this.#runtime?.services.tick(now);
   }
 
   /** An exception that nobody caught: what is under way finishes, no new connection comes, the primary makes another worker. */

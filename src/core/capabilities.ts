@@ -12,6 +12,7 @@ export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<Midd
   'redirectScheme',
   'replacePath',
   'replacePathRegex',
+  'retry',
   'stripPrefix',
   'stripPrefixRegex',
 ]);
@@ -29,5 +30,4 @@ export const SAFE_TO_SKIP: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>
   'grpcWeb',
   'inFlightReq',
   'rateLimit',
-  'retry',
 ]);

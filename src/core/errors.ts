@@ -84,6 +84,12 @@ export const ERROR_TABLE = {
     retryable: false,
     text: 'the response did not start in time',
   },
+  UPSTREAM_TOTAL_TIMEOUT: {
+    source: 'upstream',
+    status: 504,
+    retryable: false,
+    text: 'the response was not complete in time',
+  },
   UPSTREAM_IDLE_TIMEOUT: { source: 'upstream', status: 504, retryable: false, text: 'the response stopped arriving' },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -1,6 +1,8 @@
 import { ERROR_TABLE, type ProxyError } from '../core/errors.ts';
 import type { RequestPath } from '../core/request-path.ts';
 import { HeaderList } from './headers/header-list.ts';
+import type { RetryPolicy } from './retry/policy.ts';
+import type { Timeouts } from './timeouts.ts';
 
 /** How a body is delimited on its way in; codecs choose their own framing on the way out. */
 export type BodyKind = 'none' | 'length' | 'chunked' | 'close';
@@ -36,7 +38,7 @@ export interface ResponseSink {
 
 /** Receives the request's body. */
 export interface RequestBodySink {
-  /** @returns false to be sent no more until {@link ClientStream.resumeBody} */
+  /** @returns false to be sent no more until {@link RequestBodySource.resumeBody} */
   data(chunk: Buffer): boolean;
   end(trailers: HeaderList | null): void;
 }
@@ -48,11 +50,15 @@ export interface Tunnel {
   readonly socket: import('node:net').Socket;
 }
 
-/** The client's side of an exchange, implemented by each codec. */
-export interface ClientStream extends ResponseSink {
+/** Where a request's body is read. */
+export interface RequestBodySource {
   /** Starts delivering the request's body to `sink`. */
   readBody(sink: RequestBodySink): void;
   resumeBody(): void;
+}
+
+/** The client's side of an exchange, implemented by each codec. */
+export interface ClientStream extends ResponseSink, RequestBodySource {
   /** Sends 101 and gives the connection away. `null` where the codec has no upgrades. */
   upgrade(headers: HeaderList): Tunnel | null;
 }
@@ -91,6 +97,13 @@ export type ResponseHook = (exchange: Exchange, response: ResponseStart) => void
 
 /** One step of a request's way. A middleware is compiled as `(next: Handler) => Handler`, once for each router. */
 export type Handler = (exchange: Exchange) => void;
+
+/** Takes an exchange over whose upstream answered, or failed, with a status it wants: the client sees nothing of that. */
+export interface Takeover {
+  wants(status: number): boolean;
+  /** The upstream is done with. Sends the request elsewhere. */
+  take(): void;
+}
 
 /** What an exchange is started with; the rest of its state has defaults. */
 export interface ExchangeInit {
@@ -147,6 +160,14 @@ export class Exchange {
   #hooks: ResponseHook[] | null;
   /** Where the response goes. Middlewares that change bodies put themselves before it. */
   response: ResponseSink;
+  /** Where the body is read: the client, or what keeps its body. */
+  source: RequestBodySource;
+  /** Set by a `retry` middleware; null: the service's own. */
+  retryPolicy: RetryPolicy | null;
+  /** Set by a router that has its own; null: the service's. */
+  timeouts: Timeouts | null;
+  /** Who takes the exchange over instead of a response with certain statuses. */
+  takeover: Takeover | null;
   /** Called once if the client leaves before the response is complete. */
   onCancel: ((error: ProxyError) => void) | null;
 
@@ -200,6 +221,10 @@ export class Exchange {
     this.user = '';
     this.#hooks = null;
     this.response = init.client;
+    this.source = init.client;
+    this.retryPolicy = null;
+    this.timeouts = null;
+    this.takeover = null;
     this.onCancel = null;
     this.logged = 'yes';
     this.startedAt = performance.now();

@@ -60,7 +60,7 @@ export function explain(runtime: Runtime, asked: ExplainRequest): Explained {
     return { ...won, answer: answerOf('PROXY_ROUTER_UNSAFE', route.refused), middlewares: [], service: null };
   }
   const service = explainService(runtime, router.service);
-  const available = service.endpoints.some((endpoint) => endpoint.state === 'up' && endpoint.weight > 0);
+  const { available } = runtime.services.serving(router.service);
   return {
     ...won,
     answer: available ? null : answerOf('PROXY_NO_SERVER', `${service.name} has no server that is up`),
@@ -230,16 +230,16 @@ function elsewhere(router: RouterSnapshot, entryPoint: string, secure: boolean):
 }
 
 function explainService(runtime: Runtime, name: string): ExplainedService {
-  const { balancer } = runtime.services.target(name);
+  const serving = runtime.services.serving(name);
   return {
     name,
     kind: runtime.snapshot.http.services[name]?.kind ?? 'configured',
-    endpoints: balancer.endpoints.map(({ url, weight, state }) => ({
+    endpoints: serving.endpoints.map(({ url, weight, state }) => ({
       url,
       weight,
       state: !state.up ? 'down' : state.ejected ? 'ejected' : state.draining ? 'draining' : 'up',
       inFlight: state.inFlight,
     })),
-    next: balancer.peek?.()?.url ?? null,
+    next: serving.peek()?.url ?? null,
   };
 }

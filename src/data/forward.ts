@@ -1,14 +1,21 @@
 import type { Socket } from 'node:net';
 import { ProxyError } from '../core/errors.ts';
-import type { Outcome } from './balancer/endpoint-state.ts';
+import type { EndpointState, Outcome } from './balancer/endpoint-state.ts';
+import type { StickyCookie } from './balancer/sticky.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
-import type { Exchange, Handler, RequestBodySink } from './exchange.ts';
+import { KeptBody } from './body/kept-body.ts';
+import { RecordedBody } from './body/recorded-body.ts';
+import { clock } from './clock.ts';
+import type { Exchange, RequestBodySink } from './exchange.ts';
 import { forwardHead } from './headers/forward-head.ts';
 import type { HeaderList } from './headers/header-list.ts';
 import { KEEP_ALL } from './headers/header-list.ts';
 import { H } from './headers/known.ts';
 import type { UpstreamHead } from './http1/response-head.ts';
+import type { RetryBudget } from './retry/budget.ts';
+import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from './retry/policy.ts';
 import { splice } from './splice.ts';
+import type { Timeouts } from './timeouts.ts';
 import type { UpstreamConnection, UpstreamReceiver } from './upstream/connection.ts';
 import type { Waiter } from './upstream/pool.ts';
 
@@ -17,57 +24,94 @@ export interface ForwardTarget {
   readonly name: string;
   readonly passHostHeader: boolean;
   readonly balancer: Balancer;
+  readonly sticky: StickyCookie<Endpoint> | null;
+  readonly timeouts: Timeouts;
+  readonly retryPolicy: RetryPolicy;
+  readonly retryBudget: RetryBudget;
 }
 
-/** RFC 9110 §9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+/** An endpoint that has refused every connection for this long (milliseconds) is not waited for. */
+const RESTART_MS = 3_000;
 
-/** The last handler of a router's pipeline: sends the request to an endpoint of the service, and its response back. */
-export function forwardTo(target: ForwardTarget): Handler {
-  return (exchange) => {
-    exchange.serviceName = target.name;
-    const endpoint = target.balancer.pick(exchange, null);
-    if (endpoint === null) {
-      exchange.fail(new ProxyError('PROXY_NO_SERVER', `${target.name} has no server`));
-      return;
-    }
-    new Forwarding(exchange, target, endpoint).begin();
-  };
+/** Sends the request of an exchange to an endpoint of the service, and its response back. */
+export function forward(exchange: Exchange, target: ForwardTarget): void {
+  exchange.serviceName = target.name;
+  new Forwarding(exchange, target).begin();
 }
 
 /**
- * One request on its way to one endpoint.
+ * One request on its way to the endpoints of one service.
  *
  * ```
- *   begin ─► idle connection? ─yes─► send ─► head ─► body ─► end: the connection goes back to the pool
- *              │no                    │ the connection was dead already, nothing came, the method is idempotent and
- *              └─► connect ─► send    │ no body is lost: once more, on a new connection
+ *   begin ─► choose ─► idle connection? ─yes─► send ─► head ─► body ─► end: the connection goes back to the pool
+ *              ▲          └─no─► connect ─► send │       │
+ *              │                   │ failed      │ failed before any byte came, the method may be repeated, the body
+ *              │                   ▼             ▼ is still there and the budget allows it
+ *              └───── another endpoint, or, where there is none, after a pause the same
  * ```
+ *
+ * What was sent once is sent again only where nothing is done twice: POST never is.
  */
 class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
+  /** Of the endpoint of the attempt under way. */
+  state!: EndpointState;
   readonly #exchange: Exchange;
   readonly #target: ForwardTarget;
-  readonly #endpoint: Endpoint;
+  readonly #policy: RetryPolicy;
+  #endpoint!: Endpoint;
+  /** Who was tried and failed; null = nobody. */
+  #tried: Endpoint[] | null = null;
+  #attempts = 0;
+  #pauses = 0;
+  #resends = 0;
+  /** Whether an attempt is counted in `state.inFlight`. */
+  #counted = false;
   #connection: UpstreamConnection | null = null;
   #giveUp: (() => void) | null = null;
   #reused = false;
-  #retried = false;
-  #done = false;
+  #stale = false;
+  #bodyTaken = false;
+  #pause: NodeJS.Timeout | null = null;
+  #total: NodeJS.Timeout | null = null;
 
-  constructor(exchange: Exchange, target: ForwardTarget, endpoint: Endpoint) {
+  constructor(exchange: Exchange, target: ForwardTarget) {
     this.#exchange = exchange;
     this.#target = target;
-    this.#endpoint = endpoint;
+    this.#policy = exchange.retryPolicy ?? target.retryPolicy;
   }
 
   begin(): void {
     const exchange = this.#exchange;
-    const { pool } = this.#endpoint;
-    this.#endpoint.state.inFlight++;
-    exchange.upstreamUrl = this.#endpoint.url;
-    exchange.upstreamAddress = pool.target.address;
-    exchange.upstreamStartedAt = performance.now();
+    this.#target.retryBudget.earn();
     exchange.onCancel = this.#cancel;
+    const { total } = exchange.timeouts ?? this.#target.timeouts;
+    if (total > 0) this.#total = setTimeout(() => this.#late(total), total);
+    const endpoint = this.#choose();
+    if (endpoint === null) this.#fail(new ProxyError('PROXY_NO_SERVER', `${this.#target.name} has no server`));
+    else this.#attempt(endpoint);
+  }
+
+  #choose(): Endpoint | null {
+    const { sticky, balancer } = this.#target;
+    if (sticky !== null) {
+      const bound = sticky.find(this.#exchange);
+      if (bound !== null && this.#tried?.includes(bound) !== true) return bound;
+    }
+    return balancer.pick(this.#exchange, this.#tried);
+  }
+
+  #attempt(endpoint: Endpoint): void {
+    const exchange = this.#exchange;
+    const { pool, state } = endpoint;
+    this.#attempts++;
+    this.#endpoint = endpoint;
+    this.state = state;
+    this.#counted = true;
+    state.inFlight++;
+    exchange.upstreamUrl = endpoint.url;
+    exchange.upstreamAddress = pool.target.address;
+    exchange.upstreamStatus = 0;
+    if (this.#attempts === 1) exchange.upstreamStartedAt = performance.now();
     const idle = exchange.upgrade === null ? pool.takeIdle() : null;
     if (idle !== null) {
       this.#reused = true;
@@ -78,19 +122,24 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   }
 
   #connect(): void {
+    const exchange = this.#exchange;
     this.#reused = false;
-    this.#giveUp = this.#endpoint.pool.connect(this, this.#exchange.upgrade !== null);
+    const { connect } = exchange.timeouts ?? this.#target.timeouts;
+    this.#giveUp = this.#endpoint.pool.connect(this, connect, exchange.upgrade !== null);
   }
 
   onConnected(connection: UpstreamConnection): void {
     this.#giveUp = null;
+    this.state.refusingSince = 0;
     this.#send(connection);
   }
 
   onConnectFailed(error: ProxyError): void {
     this.#giveUp = null;
+    const { state } = this;
+    if (state.refusingSince === 0) state.refusingSince = clock.now;
     this.#over('connect-failed');
-    this.#exchange.fail(error);
+    if (!this.#retry(error, false)) this.#fail(error);
   }
 
   #send(connection: UpstreamConnection): void {
@@ -101,12 +150,23 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     const host = this.#target.passHostHeader && exchange.authority !== '' ? exchange.authority : endpoint.host;
     const body = exchange.body === 'close' ? 'none' : exchange.body;
     connection.request(this, exchange.method, forwardHead(exchange, target, host), body, exchange.upgrade !== null);
-    endpoint.pool.arm(connection);
-    if (body !== 'none') {
-      exchange.client.readBody(this);
-      // Without body bytes yet the head must not wait for them: the upstream may want to answer first.
-      if (this.#connection === connection) connection.flush();
-    }
+    const { firstByte, idle } = exchange.timeouts ?? this.#target.timeouts;
+    if (firstByte > 0 || idle > 0) connection.limit(firstByte, idle);
+    if (body === 'none') return;
+    this.#keepBody();
+    this.#bodyTaken = true;
+    exchange.source.readBody(this);
+    // Without body bytes yet the head must not wait for them: the upstream may want to answer first.
+    if (this.#connection === connection) connection.flush();
+  }
+
+  /** A body that may have to be sent again is kept, within bounds. */
+  #keepBody(): void {
+    const exchange = this.#exchange;
+    const policy = this.#policy;
+    if (policy.attempts < 2 || (exchange.source instanceof KeptBody && exchange.source.replayable)) return;
+    if (!mayRepeat(policy, exchange.method) || exchange.length > policy.bodyLimit) return;
+    exchange.source = new RecordedBody(exchange.source, policy.bodyLimit);
   }
 
   // The request's body.
@@ -120,7 +180,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   }
 
   onDrain(): void {
-    this.#exchange.client.resumeBody();
+    this.#exchange.source.resumeBody();
   }
 
   // The response.
@@ -131,17 +191,39 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
 
   onHead(head: UpstreamHead): void {
     const exchange = this.#exchange;
-    exchange.upstreamStatus = head.status;
+    const { status } = head;
+    exchange.upstreamStatus = status;
     exchange.upstreamHeaders = head.headers;
-    this.#tell(head.status >= 500 ? 'server-error' : 'success');
+    if (this.#target.balancer.measures) {
+      this.state.measure(performance.now() - exchange.upstreamStartedAt, clock.now);
+    }
+    this.state.record(status >= 500 ? 'server-error' : 'success');
+    if (this.#policy.onStatus?.(status) === true || exchange.takeover?.wants(status) === true) {
+      if (this.#turnAway(status)) return;
+    }
+    if (exchange.source instanceof KeptBody) exchange.source.release();
+    this.#target.sticky?.bind(exchange, this.#endpoint, head.headers);
     exchange.response.onDrain = this.#resume;
-    exchange.start({
-      status: head.status,
-      reason: head.reason,
-      headers: head.headers,
-      body: head.body,
-      length: head.length,
-    });
+    exchange.start({ status, reason: head.reason, headers: head.headers, body: head.body, length: head.length });
+  }
+
+  /** A response that the client is not to see, if somebody else can answer. */
+  #turnAway(status: number): boolean {
+    const connection = this.#connection;
+    const error = new ProxyError('UPSTREAM_BAD_RESPONSE', `${this.#endpoint.url} answered ${status}`);
+    if (this.#policy.onStatus?.(status) === true) {
+      this.#connection = null;
+      if (this.#retry(error, true)) {
+        connection?.destroy();
+        return true;
+      }
+      this.#connection = connection;
+    }
+    const { takeover } = this.#exchange;
+    if (takeover === null || !takeover.wants(status) || !this.#bodyIsThere()) return false;
+    connection?.destroy();
+    this.#handOver(takeover);
+    return true;
   }
 
   onBody(chunk: Buffer): void {
@@ -156,37 +238,37 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     const exchange = this.#exchange;
     this.#connection = null;
     this.#over(null);
-    exchange.onCancel = null;
-    exchange.upstreamEndedAt = performance.now();
+    this.#done();
     exchange.response.end(trailers);
   }
 
   onFail(error: ProxyError, silent: boolean): void {
     const exchange = this.#exchange;
     this.#connection = null;
-    if (this.#reused && !this.#retried && silent && exchange.body === 'none' && IDEMPOTENT.has(exchange.method)) {
+    if (silent && this.#reused && !this.#stale && error.code === 'UPSTREAM_CLOSED' && this.#mayRepeat()) {
       // The upstream closed its idle connection as the request came: nothing was lost, nobody has seen it.
-      this.#retried = true;
+      this.#stale = true;
       exchange.retries++;
+      this.#detachBody();
       this.#connect();
       return;
     }
     this.#over(error.code.endsWith('_TIMEOUT') ? 'timeout' : 'broken');
-    exchange.onCancel = null;
-    exchange.upstreamEndedAt = performance.now();
-    exchange.fail(error);
+    if (!silent || !this.#retry(error, true)) this.#fail(error);
   }
 
   onUpgrade(head: UpstreamHead, upstream: Socket, rest: Buffer | null): void {
     const exchange = this.#exchange;
     this.#connection = null;
-    this.#over('success');
+    this.state.record('success');
+    if (this.#total !== null) clearTimeout(this.#total);
     exchange.onCancel = null;
     exchange.upstreamStatus = 101;
     exchange.upstreamHeaders = head.headers;
     // An upstream that switches to something else than what the client asked for speaks to nobody.
     if (head.headers.getKnown(H.UPGRADE)?.toLowerCase() !== exchange.upgrade) {
       upstream.destroy();
+      this.#over(null);
       exchange.fail(
         new ProxyError('UPSTREAM_BAD_RESPONSE', 'the upstream switched to a protocol that was not asked for'),
       );
@@ -195,11 +277,12 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     const tunnel = exchange.client.upgrade(head.headers);
     if (tunnel === null) {
       upstream.destroy();
+      this.#over(null);
       exchange.fail(new ProxyError('PROXY_INTERNAL', 'the client connection cannot be upgraded'));
       return;
     }
     exchange.responseHeaders = head.headers;
-    splice(exchange, tunnel, upstream, rest);
+    splice(exchange, tunnel, upstream, rest, () => this.#over(null));
   }
 
   readonly #resume = (): void => {
@@ -208,24 +291,130 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
 
   /** The client left: the upstream must notice at once, so that it stops working. */
   readonly #cancel = (): void => {
+    this.#breakOff();
+    this.#over(null);
+    this.#done();
+  };
+
+  /** `timeouts.total` is over. */
+  #late(total: number): void {
+    this.#total = null;
+    this.#breakOff();
+    this.#over('timeout');
+    this.#done();
+    this.#exchange.fail(new ProxyError('UPSTREAM_TOTAL_TIMEOUT', `not complete within ${total} ms`));
+  }
+
+  #breakOff(): void {
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#pause = null;
     this.#giveUp?.();
     this.#giveUp = null;
     const connection = this.#connection;
     this.#connection = null;
     connection?.destroy();
-    this.#over(null);
-  };
+  }
 
-  /** The one place where the outcome of an attempt is told. */
-  #tell(outcome: Outcome): void {
-    this.#endpoint.state.record(outcome);
+  // Failures.
+
+  /**
+   * Tries once more where that is allowed.
+   * @param sent whether the request may have reached the upstream
+   * @returns false: the failure stands
+   */
+  #retry(error: ProxyError, sent: boolean): boolean {
+    const policy = this.#policy;
+    const exchange = this.#exchange;
+    if (this.#attempts >= policy.attempts || exchange.started) return false;
+    if (!policy.onNetworkError && exchange.upstreamStatus === 0) return false;
+    if (sent ? this.#resends >= policy.resends || !this.#mayRepeat() : !this.#bodyIsThere()) return false;
+    if (policy.withinMs > 0 && performance.now() - exchange.upstreamStartedAt > policy.withinMs) return false;
+    if (this.#tried === null) this.#tried = [this.#endpoint];
+    else this.#tried.push(this.#endpoint);
+    let pause = pauseBefore(policy, this.#attempts);
+    let endpoint = this.#choose();
+    if (endpoint === null) {
+      // Nobody else is there. One that is being restarted will be back soon, one that is dead will not; one that takes
+      // requests twice and answers neither gets no third.
+      if (sent && this.#stale) return false;
+      if (error.code !== 'UPSTREAM_REFUSED' && error.code !== 'UPSTREAM_CLOSED' && policy === this.#target.retryPolicy)
+        return false;
+      const { refusingSince } = this.state;
+      if (refusingSince !== 0 && clock.now - refusingSince > RESTART_MS) return false;
+      const wait = pauseForSame(++this.#pauses);
+      if (wait < 0 && pause === 0) return false;
+      pause = Math.max(pause, wait);
+      this.#tried = null;
+      endpoint = this.#choose();
+      if (endpoint === null) return false;
+    }
+    // A connection that was refused at once cost nobody anything; everything else is a request more for the upstreams.
+    if (error.code !== 'UPSTREAM_REFUSED' && !this.#target.retryBudget.spend()) return false;
+    if (sent) this.#resends++;
+    this.#over(null);
+    exchange.retries++;
+    this.#detachBody();
+    if (pause === 0) {
+      this.#attempt(endpoint);
+      return true;
+    }
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      // What was chosen may be gone by now.
+      const now = this.#choose();
+      if (now === null) this.#fail(error);
+      else this.#attempt(now);
+    }, pause);
+    return true;
+  }
+
+  #mayRepeat(): boolean {
+    return mayRepeat(this.#policy, this.#exchange.method) && this.#bodyIsThere();
+  }
+
+  /** Whether the request's body, if any, can be sent from its start. */
+  #bodyIsThere(): boolean {
+    const { body, source } = this.#exchange;
+    return body === 'none' || !this.#bodyTaken || (source instanceof KeptBody && source.replayable);
+  }
+
+  #detachBody(): void {
+    const { source } = this.#exchange;
+    if (this.#bodyTaken && source instanceof KeptBody) source.detach();
+  }
+
+  #fail(error: ProxyError): void {
+    const exchange = this.#exchange;
+    this.#done();
+    const { takeover } = exchange;
+    if (takeover !== null && !exchange.started && takeover.wants(error.status) && this.#bodyIsThere()) {
+      this.#handOver(takeover);
+      return;
+    }
+    exchange.fail(error);
+  }
+
+  #handOver(takeover: NonNullable<Exchange['takeover']>): void {
+    this.#connection = null;
+    this.#over(null);
+    this.#done();
+    this.#detachBody();
+    takeover.take();
   }
 
   /** The attempt is over. @param outcome null where it has been told, or there is none to tell */
   #over(outcome: Outcome | null): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#endpoint.state.inFlight--;
-    if (outcome !== null) this.#tell(outcome);
+    if (!this.#counted) return;
+    this.#counted = false;
+    this.state.inFlight--;
+    if (outcome !== null) this.state.record(outcome);
+  }
+
+  /** All attempts are over. */
+  #done(): void {
+    const exchange = this.#exchange;
+    if (this.#total !== null) clearTimeout(this.#total);
+    exchange.onCancel = null;
+    exchange.upstreamEndedAt = performance.now();
   }
 }

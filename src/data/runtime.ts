@@ -7,7 +7,6 @@ import type { TlsBinding } from '../core/tls/host-options.ts';
 import { LiveChallenges } from './challenges.ts';
 import { compileTrust } from './entry-trust.ts';
 import type { Exchange, Handler, Logged } from './exchange.ts';
-import { forwardTo } from './forward.ts';
 import { MiddlewareCache } from './middleware/cache.ts';
 import { compilePipeline } from './middleware/pipeline.ts';
 import type { MiddlewareContext } from './middleware/types.ts';
@@ -207,17 +206,23 @@ export class Runtime {
 
   #challengeHandler(): Handler {
     return ACME_SERVICE in this.snapshot.http.services
-      ? forwardTo(this.services.target(ACME_SERVICE))
+      ? this.#handler(ACME_SERVICE)
       : refuse(`there is no service ${ACME_SERVICE}`);
+  }
+
+  /** @throws where the service cannot be served */
+  #handler(service: string): Handler {
+    const serving = this.services.serving(service);
+    return (exchange) => serving.handle(exchange);
   }
 
   #route(router: RouterSnapshot, log: Log, problems: string[]): Omit<Route, 'logged'> {
     const { name } = router;
     if (router.refuse !== undefined) return { name, handle: refuse(router.refuse), refused: router.refuse };
     try {
-      const target = this.services.target(router.service);
       const context = { log, cache: this.middlewares };
-      const handle = compilePipeline(router.middlewares, this.snapshot.http.middlewares, context, forwardTo(target));
+      const last = this.#handler(router.service);
+      const handle = compilePipeline(router.middlewares, this.snapshot.http.middlewares, context, last);
       return { name, handle, refused: null };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -1,25 +1,35 @@
-import tls from 'node:tls';
 import type { LoadBalancer } from '../core/config/dynamic.ts';
-import type { ServersTransportSnapshot, Snapshot } from '../core/snapshot.ts';
-import { mapVersion } from '../core/tls/versions.ts';
+import { ProxyError } from '../core/errors.ts';
+import type { ServiceSnapshot, Snapshot } from '../core/snapshot.ts';
 import { EndpointState } from './balancer/endpoint-state.ts';
 import { makeBalancer } from './balancer/make.ts';
 import { RoundRobin } from './balancer/round-robin.ts';
-import type { Balancer, Endpoint } from './balancer/types.ts';
-import type { ForwardTarget } from './forward.ts';
-import { type PoolTarget, UpstreamPool } from './upstream/pool.ts';
+import { StickyCookie } from './balancer/sticky.ts';
+import type { Endpoint } from './balancer/types.ts';
+import { RetryBudget } from './retry/budget.ts';
+import { defaultPolicy } from './retry/policy.ts';
+import { FailoverService } from './service/failover.ts';
+import { HighestRandomWeightService } from './service/highest-random-weight.ts';
+import { LoadBalancedService } from './service/load-balanced.ts';
+import { MirroringService } from './service/mirroring.ts';
+import type { Serving } from './service/serving.ts';
+import { WeightedService } from './service/weighted.ts';
+import { Pools } from './upstream/pools.ts';
 
-/** Connections to one upstream address, in one worker. Beyond it requests are refused rather than the machine brought down. */
-const MAX_CONNECTIONS = 8_192;
-const INTERNAL_TRANSPORT = 'internal';
+const DEFAULT_RETRY = defaultPolicy(4);
+const NO_RETRY = defaultPolicy(1);
+/** Retries after something was sent, as a share of the requests. */
+const RETRY_SHARE = 0.2;
 
-/** The services of one snapshot, with their endpoints and pools. Pools are taken over by content, balancer positions by URL. */
+/**
+ * The services of one snapshot. Connections are taken over by content from the snapshot before, what is known of endpoints
+ * and balancer positions by name and URL.
+ */
 export class Services {
-  readonly #targets = new Map<string, ForwardTarget>();
-  readonly #pools = new Map<string, UpstreamPool>();
+  readonly #servings = new Map<string, Serving>();
+  readonly #pools: Pools;
   /** By service, then by URL. */
   readonly #states = new Map<string, Map<string, EndpointState>>();
-  readonly #contexts = new Map<string, tls.SecureContext>();
   readonly #broken = new Map<string, string>();
   readonly #snapshot: Snapshot;
   readonly #previous: Services | null;
@@ -27,31 +37,26 @@ export class Services {
   constructor(snapshot: Snapshot, previous: Services | null) {
     this.#snapshot = snapshot;
     this.#previous = previous;
+    this.#pools = new Pools(snapshot, previous === null ? null : previous.#pools);
     for (const service of Object.values(snapshot.http.services)) {
       if (service.status === 'disabled') continue;
-      const before = previous === null ? null : (previous.#targets.get(service.name)?.balancer ?? null);
       try {
-        if (service.kind === 'internal') {
-          const balancer = new RoundRobin([this.#internal(service.name)], null);
-          this.#targets.set(service.name, { name: service.name, passHostHeader: true, balancer });
-        } else if (service.config.loadBalancer !== undefined) {
-          this.#targets.set(service.name, this.#loadBalancer(service.name, service.config.loadBalancer, before));
-        }
-      } catch (error) {
-        // The routers that lead here say so when they ask for it.
-        this.#broken.set(service.name, error instanceof Error ? error.message : String(error));
+        this.#serving(service.name);
+      } catch {
+        // Noted; the routers that lead here say so when they ask for it.
       }
     }
     // The previous generation must not be held through this one.
+    this.#pools.seal();
     this.#previous = null;
   }
 
   /** @throws where there is no such service, or it cannot be served */
-  target(name: string): ForwardTarget {
-    const target = this.#targets.get(name);
-    if (target === undefined)
+  serving(name: string): Serving {
+    const serving = this.#servings.get(name);
+    if (serving === undefined)
       throw new Error(`the service ${name} cannot be served: ${this.#broken.get(name) ?? 'it does not exist'}`);
-    return target;
+    return serving;
   }
 
   /** What is known of a server of a service; undefined where the service has no such server. */
@@ -64,91 +69,107 @@ export class Services {
     for (const states of this.#states.values()) yield* states.values();
   }
 
-  get pools(): Iterable<UpstreamPool> {
-    return this.#pools.values();
+  /**
+   * An endpoint was found dead: requests that wait there for a connection, or without a byte of a response, go elsewhere or
+   * end with 504 at once.
+   * @param why for the log
+   */
+  abandon(state: EndpointState, why: string): void {
+    this.#pools.abandon(state, new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${state.url} was found dead: ${why}`));
   }
 
-  /** Closes the pools that the next generation does not use. */
+  /** Called each time the coarse clock advances. */
+  tick(now: number): void {
+    this.#pools.tick(now);
+  }
+
+  /** Closes what the next generation does not use. */
   retire(next: Services): void {
-    for (const [key, pool] of this.#pools) if (!next.#pools.has(key)) pool.close();
+    this.#pools.retire(next.#pools);
   }
 
   closeAll(): void {
-    for (const pool of this.#pools.values()) pool.close();
+    this.#pools.closeAll();
   }
 
-  #loadBalancer(name: string, config: LoadBalancer, before: Balancer | null): ForwardTarget {
-    const transport = config.serversTransport ?? 'default@internal';
-    const endpoints = config.servers.map((server) => this.#endpoint(name, server, transport));
-    return { name, passHostHeader: config.passHostHeader, balancer: makeBalancer(config.strategy, endpoints, before) };
-  }
-
-  #endpoint(service: string, server: LoadBalancer['servers'][number], transportName: string): Endpoint {
-    const url = new URL(server.url);
-    const secure = url.protocol === 'https:';
-    const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
-    const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
-    const transport = this.#snapshot.http.serversTransports[transportName];
-    if (transport === undefined && transportName !== 'default@internal') {
-      throw new Error(`the serversTransport ${transportName} does not exist`);
+  /** Compiles a service once, those it is made of first. The control plane has disabled circles. @throws why it cannot be */
+  #serving(name: string): Serving {
+    const known = this.#servings.get(name);
+    if (known !== undefined) return known;
+    try {
+      const service = this.#snapshot.http.services[name];
+      if (service === undefined || service.status === 'disabled') throw new Error(`there is no service ${name}`);
+      const serving = this.#compile(service);
+      this.#servings.set(name, serving);
+      return serving;
+    } catch (error) {
+      this.#broken.set(name, error instanceof Error ? error.message : String(error));
+      throw error;
     }
-    const timeouts = transport?.config.forwardingTimeouts;
-    const content = secure
-      ? JSON.stringify(transport ?? null)
-      : JSON.stringify([transport?.config.maxIdleConnsPerHost, timeouts]);
-    const maxIdle = transport?.config.maxIdleConnsPerHost ?? 0;
-    const path = url.pathname === '/' ? '' : url.pathname.replace(/\/$/, '');
-    return {
-      url: server.url,
-      weight: server.weight ?? 1,
-      host: url.host,
-      basePath: server.preservePath === true ? path : '',
-      state: this.#state(service, server.url),
-      pool: this.#pool(`${url.protocol}//${host}:${port} ${content}`, (key) => ({
-        key,
-        address: `${url.hostname}:${port}`,
-        connect: { host, port },
-        tls: secure
-          ? {
-              context: this.#context(transport),
-              serverName: transport?.config.serverName ?? null,
-              verify: transport?.config.insecureSkipVerify !== true,
-              peerCertUri: transport?.config.peerCertURI ?? null,
-            }
-          : null,
-        maxIdle: maxIdle > 0 ? maxIdle : 200,
-        maxConnections: MAX_CONNECTIONS,
-        dialTimeoutMs: timeouts?.dialTimeout ?? 30_000,
-        responseHeaderTimeoutMs: timeouts?.responseHeaderTimeout ?? 0,
-        idleTimeoutMs: timeouts?.idleConnTimeout ?? 90_000,
-      })),
-    };
+  }
+
+  #compile({ name, kind, config }: ServiceSnapshot): Serving {
+    const before = this.#previous === null ? null : (this.#previous.#servings.get(name) ?? null);
+    if (kind === 'internal') return this.#internal(name);
+    if (config.loadBalancer !== undefined) return this.#loadBalancer(name, config.loadBalancer, before);
+    const find = (member: string): Serving => this.#serving(member);
+    if (config.weighted !== undefined) return new WeightedService(name, config.weighted, find, before);
+    if (config.highestRandomWeight !== undefined)
+      return new HighestRandomWeightService(name, config.highestRandomWeight, find);
+    if (config.failover !== undefined) return new FailoverService(name, config.failover, find);
+    if (config.mirroring !== undefined) return new MirroringService(name, config.mirroring, find);
+    throw new Error('it has no type');
+  }
+
+  #loadBalancer(name: string, config: LoadBalancer, before: Serving | null): Serving {
+    const transportName = config.serversTransport ?? 'default@internal';
+    const endpoints = config.servers.map((server): Endpoint => {
+      const { pool, host, path } = this.#pools.server(server.url, transportName);
+      const { url, weight } = server;
+      const basePath = server.preservePath ? path : '';
+      return { url, weight, host, basePath, pool, state: this.#stateOf(name, url) };
+    });
+    const previous = before instanceof LoadBalancedService ? before.target : null;
+    const timeouts = this.#snapshot.http.serversTransports[transportName]?.config.forwardingTimeouts;
+    return new LoadBalancedService({
+      name,
+      passHostHeader: config.passHostHeader,
+      balancer: makeBalancer(config.strategy, endpoints, previous?.balancer ?? null),
+      sticky: config.sticky?.cookie === undefined ? null : new StickyCookie(config.sticky.cookie, name, endpoints),
+      timeouts: {
+        connect: timeouts?.dialTimeout ?? 30_000,
+        firstByte: timeouts?.responseHeaderTimeout ?? 0,
+        idle: timeouts?.readTimeout ?? 0,
+        total: 0,
+      },
+      retryPolicy: DEFAULT_RETRY,
+      retryBudget: previous?.retryBudget ?? new RetryBudget(RETRY_SHARE),
+    });
   }
 
   /** Internal services are served by the primary on a unix socket, each under a path of its name. */
-  #internal(name: string): Endpoint {
-    const path = this.#snapshot.internalSocket;
-    return {
-      url: `unix:${path}`,
+  #internal(name: string): Serving {
+    const url = `unix:${this.#snapshot.internalSocket}`;
+    const endpoint: Endpoint = {
+      url,
       weight: 1,
       host: 'internal',
       basePath: `/${name}`,
-      state: this.#state(name, `unix:${path}`),
-      pool: this.#pool(`unix:${path} ${INTERNAL_TRANSPORT}`, (key) => ({
-        key,
-        address: path,
-        connect: { path },
-        tls: null,
-        maxIdle: 16,
-        maxConnections: 256,
-        dialTimeoutMs: 5_000,
-        responseHeaderTimeoutMs: 30_000,
-        idleTimeoutMs: 10_000,
-      })),
+      pool: this.#pools.internal(),
+      state: this.#stateOf(name, url),
     };
+    return new LoadBalancedService({
+      name,
+      passHostHeader: true,
+      balancer: new RoundRobin([endpoint], null),
+      sticky: null,
+      timeouts: { connect: 5_000, firstByte: 30_000, idle: 0, total: 0 },
+      retryPolicy: NO_RETRY,
+      retryBudget: new RetryBudget(0),
+    });
   }
 
-  #state(service: string, url: string): EndpointState {
+  #stateOf(service: string, url: string): EndpointState {
     let states = this.#states.get(service);
     if (states === undefined) {
       states = new Map();
@@ -161,37 +182,4 @@ export class Services {
     }
     return state;
   }
-
-  #pool(key: string, make: (key: string) => PoolTarget): UpstreamPool {
-    const previous = this.#previous;
-    let pool = this.#pools.get(key) ?? (previous === null ? undefined : previous.#pools.get(key));
-    if (pool === undefined) pool = new UpstreamPool(make(key));
-    this.#pools.set(key, pool);
-    return pool;
-  }
-
-  #context(transport: ServersTransportSnapshot | undefined): tls.SecureContext {
-    const name = transport?.name ?? '';
-    let context = this.#contexts.get(name);
-    if (context === undefined) {
-      const rootCAs = transport?.rootCAs ?? [];
-      const pairs = transport?.certificates ?? [];
-      const { minVersion, maxVersion } = transport?.config ?? {};
-      context = tls.createSecureContext({
-        ...(rootCAs.length > 0 ? { ca: [...rootCAs] } : {}),
-        ...(pairs.length > 0 ? { cert: pairs.map((pair) => pair.cert), key: pairs.map((pair) => pair.key) } : {}),
-        ...(minVersion === undefined ? {} : { minVersion: version(minVersion) }),
-        ...(maxVersion === undefined ? {} : { maxVersion: version(maxVersion) }),
-      });
-      this.#contexts.set(name, context);
-    }
-    return context;
-  }
-}
-
-/** @throws where it is no version; the check has said so already, and disabled the transport */
-function version(name: string): tls.SecureVersion {
-  const mapped = mapVersion(name);
-  if (!mapped.ok) throw new Error(mapped.message);
-  return mapped.value;
 }

@@ -5,8 +5,15 @@ import type { Exchange, Tunnel } from './exchange.ts';
 /**
  * Joins two sockets after an upgrade: bytes and half-closes pass both ways, with backpressure. The exchange is over when
  * both have closed.
+ * @param onClosed called then
  */
-export function splice(exchange: Exchange, client: Tunnel, upstream: Socket, rest: Buffer | null): void {
+export function splice(
+  exchange: Exchange,
+  client: Tunnel,
+  upstream: Socket,
+  rest: Buffer | null,
+  onClosed: () => void,
+): void {
   const downstream = client.socket;
   if (rest !== null) {
     exchange.responseBytes += rest.length;
@@ -20,6 +27,7 @@ export function splice(exchange: Exchange, client: Tunnel, upstream: Socket, res
   const closed = (): void => {
     if (--open > 0) return;
     exchange.upstreamEndedAt = performance.now();
+    onClosed();
     exchange.finish();
   };
   const join = (from: Socket, to: Socket, count: (bytes: number) => void): void => {

@@ -1,4 +1,4 @@
-import type { LoadBalancer, Server, Service } from '../../core/config/dynamic.ts';
+import type { LoadBalancer, Server, Service, WeightedService } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
 import type { ServersTransportSnapshot, ServiceSnapshot } from '../../core/snapshot.ts';
 import { checkServerUrl } from './check-server.ts';
@@ -15,8 +15,8 @@ export function checkServices(
   transports: Transports,
   findings: Findings,
 ): Record<string, ServiceSnapshot> {
-  const snapshots: Record<string, ServiceSnapshot> = {};
   const cyclic = servicesInCircles(entries);
+  const checked = new Map<string, { readonly subject: Subject; readonly config: Service }>();
   for (const entry of entries.values()) {
     const subject = new Subject(findings, entry.place);
     for (const problem of entry.problems) subject.disable(problem);
@@ -25,7 +25,11 @@ export function checkServices(
     if (circle !== undefined) {
       subject.error('service-cycle', `service contains itself: ${circle}`, { hint: 'remove one of the links' });
     }
-    const { name } = entry;
+    checked.set(entry.name, { subject, config });
+  }
+  disableUsersOfBroken(checked);
+  const snapshots: Record<string, ServiceSnapshot> = {};
+  for (const [name, { subject, config }] of checked) {
     snapshots[name] = { kind: 'configured', name, status: subject.status, errors: subject.errors, config };
   }
   for (const name of INTERNAL_SERVICES) {
@@ -34,6 +38,27 @@ export function checkServices(
     snapshots[name] = { kind: INTERNAL, name, status, errors: problem === undefined ? [] : [problem], config: {} };
   }
   return snapshots;
+}
+
+/** A service is as broken as what it is made of, however far down. */
+function disableUsersOfBroken(checked: ReadonlyMap<string, { subject: Subject; config: Service }>): void {
+  const users = new Map<string, { readonly name: string; readonly at: Path }[]>();
+  for (const [name, { config }] of checked) {
+    for (const member of membersOf(config)) {
+      const list = users.get(member.name);
+      if (list === undefined) users.set(member.name, [{ name, at: member.at }]);
+      else list.push({ name, at: member.at });
+    }
+  }
+  const broken = [...checked.keys()].filter((name) => checked.get(name)!.subject.status === 'disabled');
+  for (let name = broken.pop(); name !== undefined; name = broken.pop()) {
+    for (const user of users.get(name) ?? []) {
+      const { subject } = checked.get(user.name)!;
+      if (subject.status === 'disabled') continue;
+      subject.error('broken-service', `the service "${name}" cannot be used`, { at: user.at, value: true });
+      broken.push(user.name);
+    }
+  }
 }
 
 /** Says which services no router and no other service uses. */
@@ -58,18 +83,66 @@ function checkService(
   if (config.loadBalancer !== undefined) {
     return { loadBalancer: checkLoadBalancer(entry, config.loadBalancer, subject, transports) };
   }
-  const kind = Object.keys(config)[0] ?? 'service';
   for (const { name, at } of membersOf(config)) {
     const qualified = qualify(name, entry.provider);
     if (entries.has(qualified) || INTERNAL_SERVICES.has(qualified)) continue;
     const hint = subject.findings.didYouMean(name, () => spelledAs(name, entry.provider, entries.keys()));
     subject.error('unknown-service', `the service "${qualified}" does not exist`, { at, value: true, hint });
   }
-  subject.error('not-implemented', `service "${entry.name}": ${kind} is not implemented yet`, {
-    at: [kind],
-    hint: 'use one loadBalancer with several servers where that will do; routers that use this service are disabled',
-  });
+  return checkKind(config, entry.provider, subject);
+}
+
+/** Checks the values of a service of services, and qualifies the names in it. */
+function checkKind(config: Service, provider: string, subject: Subject): Service {
+  const { weighted, highestRandomWeight, mirroring, failover } = config;
+  if (weighted !== undefined) {
+    const services = checkMembers('weighted', weighted.services, provider, subject);
+    return { weighted: { ...weighted, services } };
+  }
+  if (highestRandomWeight !== undefined) {
+    const services = checkMembers('highestRandomWeight', highestRandomWeight.services, provider, subject);
+    return { highestRandomWeight: { ...highestRandomWeight, services } };
+  }
+  if (mirroring !== undefined) {
+    mirroring.mirrors.forEach(({ percent }, i) => {
+      if (percent >= 0 && percent <= 100) return;
+      const at: Path = ['mirroring', 'mirrors', i, 'percent'];
+      subject.error('bad-value', `${percent} is no percentage`, { at, value: true, hint: 'write 0 to 100' });
+    });
+    const mirrors = mirroring.mirrors.map((mirror) => ({ ...mirror, name: qualify(mirror.name, provider) }));
+    return { mirroring: { ...mirroring, service: qualify(mirroring.service, provider), mirrors } };
+  }
+  if (failover !== undefined) {
+    const { service, fallback } = failover;
+    return {
+      failover: { ...failover, service: qualify(service, provider), fallback: qualify(fallback, provider) },
+    };
+  }
   return config;
+}
+
+function checkMembers(
+  kind: 'weighted' | 'highestRandomWeight',
+  services: readonly WeightedService[],
+  provider: string,
+  subject: Subject,
+): WeightedService[] {
+  if (services.length === 0) {
+    subject.warning('no-servers', 'the service has no services: every request is answered 503', {
+      at: [kind],
+      hint: 'add `services: [{name: app}]`',
+    });
+  } else if (services.every((service) => service.weight === 0)) {
+    subject.warning('no-servers', 'all services have weight 0: every request is answered 503', {
+      at: [kind, 'services'],
+    });
+  }
+  services.forEach(({ name, weight }, i) => {
+    if (weight >= 0) return;
+    const at: Path = [kind, 'services', i, 'weight'];
+    subject.error('bad-weight', `the weight of ${name} is negative`, { at, value: true, hint: 'write 0 or more' });
+  });
+  return services.map((service) => ({ ...service, name: qualify(service.name, provider) }));
 }
 
 function checkLoadBalancer(
@@ -123,13 +196,12 @@ function checkServers(servers: readonly Server[], subject: Subject): readonly Se
 
 /** Options that are read and not yet acted upon. The service is served without them. */
 function noteUnimplemented(name: string, config: LoadBalancer, subject: Subject): void {
-  const note = (key: 'healthCheck' | 'passiveHealthCheck' | 'sticky', what: string): void => {
+  const note = (key: 'healthCheck' | 'passiveHealthCheck', what: string): void => {
     const message = `service "${name}": ${what} is not acted on yet; it is served without`;
     subject.warning('not-implemented', message, { at: ['loadBalancer', key] });
   };
   if (config.healthCheck !== undefined) note('healthCheck', 'healthCheck');
   if (config.passiveHealthCheck !== undefined) note('passiveHealthCheck', 'passiveHealthCheck');
-  if (config.sticky !== undefined) note('sticky', 'sticky');
 }
 
 function requireTransport(

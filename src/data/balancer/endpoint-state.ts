@@ -36,6 +36,8 @@ export class EndpointState {
   share = 1;
   /** Attempts under way in this worker, those that are connecting too. */
   inFlight = 0;
+  /** On the coarse clock: since when every connection to it failed; 0 = the last one was made. */
+  refusingSince = 0;
   observer: OutcomeObserver | null = null;
   /** A moving mean of the time to the first byte, in milliseconds; -1 = not measured. */
   #firstByteMs = -1;

@@ -8,6 +8,7 @@ import type { Balancer, Endpoint } from './types.ts';
  */
 export class LeastConnections implements Balancer {
   readonly candidates: readonly Endpoint[];
+  readonly measures = false;
   readonly turns: Turns<Endpoint>;
 
   constructor(candidates: readonly Endpoint[], previous: Turns<Endpoint> | null) {

@@ -10,6 +10,7 @@ import type { Balancer, Endpoint } from './types.ts';
  */
 export class LeastTime implements Balancer {
   readonly candidates: readonly Endpoint[];
+  readonly measures = true;
   readonly turns: Turns<Endpoint>;
 
   constructor(candidates: readonly Endpoint[], previous: Turns<Endpoint> | null) {

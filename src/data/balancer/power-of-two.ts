@@ -8,6 +8,7 @@ import type { Balancer, Endpoint } from './types.ts';
  */
 export class PowerOfTwo implements Balancer {
   readonly candidates: readonly Endpoint[];
+  readonly measures = false;
   readonly #weighted: readonly Endpoint[];
   readonly #random: () => number;
 

@@ -7,6 +7,7 @@ import type { Balancer, Candidate } from './types.ts';
 /** `hrw`, highest random weight: a client keeps its server as long as it is there. The key is the client's address. */
 export class Rendezvous<T extends Candidate> implements Balancer<T> {
   readonly candidates: readonly T[];
+  readonly measures = false;
   readonly #weighted: readonly T[];
   readonly #hashes: readonly number[];
 

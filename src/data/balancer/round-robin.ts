@@ -5,6 +5,7 @@ import type { Balancer, Candidate } from './types.ts';
 /** `wrr`: everybody in turn, by weight, see {@link Turns}. */
 export class RoundRobin<T extends Candidate> implements Balancer<T> {
   readonly candidates: readonly T[];
+  readonly measures = false;
   readonly turns: Turns<T>;
 
   constructor(candidates: readonly T[], previous: Turns<T> | null) {

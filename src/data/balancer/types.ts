@@ -29,6 +29,8 @@ export interface Endpoint extends Candidate {
 /** Chooses who answers. */
 export interface Balancer<T extends Candidate = Endpoint> {
   readonly candidates: readonly T[];
+  /** Whether it wants to know the time to the first byte. */
+  readonly measures: boolean;
   /**
    * Who answers next: available, of a weight above 0, and not among `tried`.
    * @returns null where nobody can

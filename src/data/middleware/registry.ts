@@ -8,6 +8,7 @@ import { redirectRegex } from './redirect-regex.ts';
 import { redirectScheme } from './redirect-scheme.ts';
 import { replacePath } from './replace-path.ts';
 import { replacePathRegex } from './replace-path-regex.ts';
+import { retry } from './retry.ts';
 import { stripPrefix } from './strip-prefix.ts';
 import { stripPrefixRegex } from './strip-prefix-regex.ts';
 import type { MiddlewareFactory } from './types.ts';
@@ -26,6 +27,7 @@ export const MIDDLEWARES = {
   redirectScheme,
   replacePath,
   replacePathRegex,
+  retry,
   stripPrefix,
   stripPrefixRegex,
 } as const satisfies Registry;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
 import { takeKept } from '../chunk-memory.ts';
+import { clock } from '../clock.ts';
 import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { ChunkedDecoder } from '../http1/chunked.ts';
@@ -13,6 +14,8 @@ import { canStillRead } from './keep-reading.ts';
 
 /** Who gets what an upstream says. Each call is made at most as often as the protocol allows; `onFail` ends everything. */
 export interface UpstreamReceiver {
+  /** On whose behalf it asks: what {@link UpstreamConnection.waitsFor} compares with. */
+  readonly state: object | null;
   /** 1xx but 101. */
   onInform(head: UpstreamHead): void;
   onHead(head: UpstreamHead): void;
@@ -82,9 +85,8 @@ export class UpstreamConnection {
   readonly socket: Socket | TLSSocket;
   /** How many requests it has carried. */
   uses = 0;
-  /** On the coarse clock, for the pool: since when it is idle, and when a response must have begun (0 = no limit). */
+  /** On the coarse clock, for the pool: since when it is idle. */
   idleSince = 0;
-  deadline = 0;
 
   readonly #owner: ConnectionOwner;
   readonly #buffer: ReadBuffer | null;
@@ -107,6 +109,11 @@ export class UpstreamConnection {
   #deaf = false;
   #paused = false;
   #held = '';
+  /** Milliseconds, 0 = no limit: until the response begins, and between two pieces of it. */
+  #firstByteMs = 0;
+  #idleMs = 0;
+  /** On the coarse clock: when it must have begun, or gone on; 0 = no limit. */
+  #deadline = 0;
 
   /** @param buffer set where the socket was made with `onread`; reads then come by {@link read} */
   constructor(socket: Socket | TLSSocket, owner: ConnectionOwner, buffer: ReadBuffer | null) {
@@ -126,6 +133,11 @@ export class UpstreamConnection {
 
   get busy(): boolean {
     return this.#receiver !== null;
+  }
+
+  /** Whether it has sent a request of `state` and has got no byte of the response yet. */
+  waitsFor(state: object): boolean {
+    return this.#receiver !== null && this.#receiver.state === state && this.#silent;
   }
 
   /** The callback of `onread`. */
@@ -158,9 +170,19 @@ export class UpstreamConnection {
     this.#withBody = body !== 'none';
     this.#chunkedRequest = body === 'chunked';
     this.#sent = body === 'none';
+    this.#firstByteMs = 0;
+    this.#idleMs = 0;
+    this.#deadline = 0;
     this.uses++;
     if (body === 'none') this.socket.write(head, 'latin1');
     else this.#held = head;
+  }
+
+  /** Limits the silence of the response, in milliseconds; the first byte counts from the end of the request. */
+  limit(firstByteMs: number, idleMs: number): void {
+    this.#firstByteMs = firstByteMs;
+    this.#idleMs = idleMs;
+    if (this.#sent && firstByteMs > 0) this.#deadline = clock.now + firstByteMs;
   }
 
   /** @returns false when the upstream does not take it as fast as it comes */
@@ -186,6 +208,7 @@ export class UpstreamConnection {
 
   endBody(trailers: string): void {
     this.#sent = true;
+    if (this.#firstByteMs > 0 && this.#silent) this.#deadline = clock.now + this.#firstByteMs;
     if (this.#deaf) return;
     if (this.#chunkedRequest) this.#held += `0\r\n${trailers}\r\n`;
     this.flush();
@@ -201,11 +224,14 @@ export class UpstreamConnection {
 
   pause(): void {
     this.#paused = true;
+    // Now it is the client that is slow, and the client's codec that watches it.
+    this.#deadline = 0;
     this.socket.pause();
   }
 
   resume(): void {
     this.#paused = false;
+    if (this.#idleMs > 0 && this.#state === 'body') this.#deadline = clock.now + this.#idleMs;
     this.socket.resume();
   }
 
@@ -216,8 +242,18 @@ export class UpstreamConnection {
     this.socket.destroy();
   }
 
-  /** The response did not begin, or go on, in time. */
-  expire(error: ProxyError): void {
+  /** Called each time the coarse clock advances: the response did not begin, or go on, in time. */
+  tick(now: number, address: string): void {
+    if (this.#deadline === 0 || now < this.#deadline) return;
+    this.fail(
+      this.#state === 'body'
+        ? new ProxyError('UPSTREAM_IDLE_TIMEOUT', `${address} was silent for ${this.#idleMs} ms within its response`)
+        : new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${address} did not answer within ${this.#firstByteMs} ms`),
+    );
+  }
+
+  /** Breaks the connection and tells who waits. */
+  fail(error: ProxyError): void {
     this.#close(error);
   }
 
@@ -234,7 +270,10 @@ export class UpstreamConnection {
       pos = this.#readHead(buf, n);
       if (pos < 0) return;
     }
-    if (this.#state === 'body') this.#readBody(buf, pos, n);
+    if (this.#state === 'body') {
+      if (this.#idleMs > 0) this.#deadline = clock.now + this.#idleMs;
+      this.#readBody(buf, pos, n);
+    }
     this.#receiver?.onPause();
   }
 
@@ -309,7 +348,7 @@ export class UpstreamConnection {
       receiver.onInform(head);
       return this.#receiver === receiver ? end : -1;
     }
-    this.deadline = 0;
+    this.#deadline = this.#idleMs > 0 ? clock.now + this.#idleMs : 0;
     this.#kind = head.body;
     this.#left = head.length;
     this.#state = 'body';
@@ -360,9 +399,9 @@ export class UpstreamConnection {
   #complete(trailers: HeaderList | null, extra: number): void {
     const receiver = this.#receiver!;
     this.#receiver = null;
-    this.deadline = 0;
     // The last piece may have been one too many for the client: who uses the connection next must not find it deaf.
     if (this.#paused) this.resume();
+    this.#deadline = 0;
     if (this.#reusable && this.#sent && extra === 0 && !this.socket.destroyed) {
       this.#state = 'idle';
       this.#owner.released(this);
@@ -376,7 +415,7 @@ export class UpstreamConnection {
   #giveAway(receiver: UpstreamReceiver, head: UpstreamHead, rest: Buffer | null): void {
     this.#receiver = null;
     this.#state = 'given-away';
-    this.deadline = 0;
+    this.#deadline = 0;
     this.#owner.closed(this);
     receiver.onUpgrade(head, this.socket, rest);
   }

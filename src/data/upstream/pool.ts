@@ -15,9 +15,7 @@ export interface PoolTarget {
   readonly tls: PoolTls | null;
   readonly maxIdle: number;
   readonly maxConnections: number;
-  /** Milliseconds, 0 = no limit. */
-  readonly dialTimeoutMs: number;
-  readonly responseHeaderTimeoutMs: number;
+  /** Milliseconds that an idle connection is kept, 0 = no limit. */
   readonly idleTimeoutMs: number;
 }
 
@@ -31,6 +29,8 @@ export interface PoolTls {
 }
 
 export interface Waiter {
+  /** On whose behalf it asks, see {@link UpstreamPool.abandon}. */
+  readonly state: object | null;
   onConnected(connection: UpstreamConnection): void;
   onConnectFailed(error: ProxyError): void;
 }
@@ -40,7 +40,8 @@ export class UpstreamPool implements ConnectionOwner {
   readonly target: PoolTarget;
   readonly #idle: UpstreamConnection[] = [];
   readonly #all = new Set<UpstreamConnection>();
-  #connecting = 0;
+  /** Connections being made: who waits, and how to fail them. */
+  readonly #connecting = new Map<Waiter, (error: ProxyError) => void>();
   #closing = false;
   #session: Buffer | null = null;
 
@@ -50,7 +51,7 @@ export class UpstreamPool implements ConnectionOwner {
 
   /** Open connections and those being made. */
   get size(): number {
-    return this.#all.size + this.#connecting;
+    return this.#all.size + this.#connecting.size;
   }
 
   /** An idle connection, the one used last first: the others grow old and are closed. */
@@ -62,17 +63,12 @@ export class UpstreamPool implements ConnectionOwner {
     }
   }
 
-  /** Marks the beginning of a request on a connection: the response must begin in time. */
-  arm(connection: UpstreamConnection): void {
-    const limit = this.target.responseHeaderTimeoutMs;
-    if (limit > 0) connection.deadline = clock.now + limit;
-  }
-
   /**
    * Makes a connection. Returns a function that gives up.
+   * @param timeoutMs 0 = no limit
    * @param raw its socket may be given away after an upgrade: it delivers `data` events and can be half closed
    */
-  connect(waiter: Waiter, raw: boolean): () => void {
+  connect(waiter: Waiter, timeoutMs: number, raw: boolean): () => void {
     const { target } = this;
     if (this.size >= target.maxConnections) {
       waiter.onConnectFailed(
@@ -80,7 +76,6 @@ export class UpstreamPool implements ConnectionOwner {
       );
       return () => {};
     }
-    this.#connecting++;
     let pending = true;
     const plain = target.tls === null;
     const buffer = plain && !raw ? new ReadBuffer() : null;
@@ -102,22 +97,19 @@ export class UpstreamPool implements ConnectionOwner {
       : this.#connectTls(target.tls!);
     if (!raw) keepAfterWriteError(socket);
     const timer =
-      target.dialTimeoutMs > 0
+      timeoutMs > 0
         ? setTimeout(
             () =>
               fail(
-                new ProxyError(
-                  'UPSTREAM_CONNECT_TIMEOUT',
-                  `no connection to ${target.address} within ${target.dialTimeoutMs} ms`,
-                ),
+                new ProxyError('UPSTREAM_CONNECT_TIMEOUT', `no connection to ${target.address} within ${timeoutMs} ms`),
               ),
-            target.dialTimeoutMs,
+            timeoutMs,
           )
         : null;
     const settle = (): boolean => {
       if (!pending) return false;
       pending = false;
-      this.#connecting--;
+      this.#connecting.delete(waiter);
       if (timer !== null) clearTimeout(timer);
       socket.removeListener('error', onError);
       socket.removeListener('close', onClose);
@@ -139,6 +131,7 @@ export class UpstreamPool implements ConnectionOwner {
       this.#all.add(connection);
       waiter.onConnected(connection);
     };
+    this.#connecting.set(waiter, fail);
     socket.on('error', onError);
     socket.on('close', onClose);
     socket.on(plain ? 'connect' : 'secureConnect', onConnect);
@@ -192,20 +185,24 @@ export class UpstreamPool implements ConnectionOwner {
 
   /** Called each time the coarse clock advances: idle connections grow old, responses come too late. */
   tick(now: number): void {
-    const { idleTimeoutMs, responseHeaderTimeoutMs, address } = this.target;
+    const { idleTimeoutMs, address } = this.target;
     if (idleTimeoutMs > 0) {
       let old = 0;
       while (old < this.#idle.length && now - this.#idle[old]!.idleSince > idleTimeoutMs) old++;
       for (const connection of this.#idle.splice(0, old)) connection.destroy();
     }
-    if (responseHeaderTimeoutMs === 0) return;
-    for (const connection of this.#all) {
-      if (connection.deadline !== 0 && now >= connection.deadline) {
-        connection.expire(
-          new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${address} did not answer within ${responseHeaderTimeoutMs} ms`),
-        );
-      }
-    }
+    for (const connection of this.#all) connection.tick(now, address);
+  }
+
+  /**
+   * An endpoint was found dead: who waits there without a byte of a response, or for a connection, is told at once, and the
+   * idle connections are not used again.
+   * @param state whose requests; another service may have the same address and think better of it
+   */
+  abandon(state: object, error: ProxyError): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+    for (const [waiter, fail] of [...this.#connecting]) if (waiter.state === state) fail(error);
+    for (const connection of [...this.#all]) if (connection.waitsFor(state)) connection.fail(error);
   }
 
   /** No new use: idle connections are closed, those at work finish. */

@@ -10,6 +10,7 @@ function connect() {
   const connection = new UpstreamConnection(socket as unknown as Socket, owner, null);
   const events: string[] = [];
   const receiver: UpstreamReceiver = {
+    state: null,
     onInform: (head) => void events.push(`inform ${head.status}`),
     onHead: (head) => void events.push(`head ${head.status}`),
     onUpgrade: () => void events.push('upgrade'),
