@@ -20,11 +20,12 @@ export class AcmeError extends Error {
 }
 
 /**
- * - `unreachable`: the CA did not answer, or not as a CA does; it says nothing about the names;
+ * - `unreachable`: the CA does not answer, has no directory to give, or is not to be trusted; it says nothing about the names;
+ * - `broken`: it has trouble of its own (5xx), or answers what no ACME server does;
  * - `refused`: the CA answered no;
  * - `challenge`: the CA could not convince itself of a name;
  * - `local`: something here (a file, a script, a setting);
  * - `unknown`: there is nothing of that name;
  * - `closed`: the proxy is stopping.
  */
-export type AcmeErrorKind = 'unreachable' | 'refused' | 'challenge' | 'local' | 'unknown' | 'closed';
+export type AcmeErrorKind = 'unreachable' | 'broken' | 'refused' | 'challenge' | 'local' | 'unknown' | 'closed';

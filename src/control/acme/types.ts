@@ -29,7 +29,7 @@ export interface AcmeManager {
   resolvers(): readonly AcmeResolverStatus[];
   /**
    * Orders a new certificate for each set that has this name (or is named by it) now, whatever its age; joins an order that is
-   * running already. Resolves when the new ones are served.
+   * running already. Resolves when `certificates()` has the new ones.
    *
    * @throws AcmeError where no set has this name, or the order failed (the message is the CA's); the schedule goes on
    */
@@ -148,7 +148,7 @@ export interface AcmeOptions {
   readonly lookup?: Lookup;
   /** The environment, for lego's `LEGO_CA_*` and the challenge scripts; `process.env` by default. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Orders under way at once, over all resolvers. */
+  /** Orders under way at once at one CA; 8. */
   readonly maxOrders?: number;
 }
 

@@ -1,0 +1,97 @@
+import type { HeldCertificate } from './held-certificate.ts';
+import type { Lane } from './lane.ts';
+import type { NameSet } from './names.ts';
+import type { AcmeCertificate, AcmeState, AcmeStatus } from './types.ts';
+
+export interface Waiter {
+  readonly resolve: (certificate: AcmeCertificate) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One distinct set of names of one resolver, with what there is for it. Times are milliseconds since the epoch. */
+export class Entry {
+  readonly lane: Lane<Entry>;
+  /** See setKey. */
+  readonly key: string;
+  names: NameSet;
+  for: readonly string[] = [];
+  wanted = false;
+  /** What is served. */
+  current: HeldCertificate | null = null;
+  /** What is served from its own notBefore on: until then the current one does better. */
+  upcoming: HeldCertificate | null = null;
+  /** When `current` came, as far as this process knows. */
+  acceptedAt: number | null = null;
+  /** When the next order is due; null: none is. */
+  due: number | null = null;
+  /** In a row. */
+  failures = 0;
+  /** Of these, the times that the CA (or something here) said no. */
+  refusals = 0;
+  lastError: string | undefined;
+  lastErrorAt: number | undefined;
+  running: Promise<void> | null = null;
+  progress: string | undefined;
+  /** Ordered by hand: whatever the age of what there is, and whatever the CA's state. */
+  forced = false;
+  waiters: Waiter[] = [];
+  /** When the CA is asked for its wish (RFC 9773); null: not at all. */
+  askAt: number | null = null;
+  /** Its expiry was said. */
+  mourned = false;
+
+  constructor(lane: Lane<Entry>, key: string, names: NameSet) {
+    this.lane = lane;
+    this.key = key;
+    this.names = names;
+  }
+
+  /** The newest certificate there is. */
+  get newest(): HeldCertificate | null {
+    return this.upcoming ?? this.current;
+  }
+
+  /** Milliseconds that the served certificate is still valid; 0 where nothing valid is served. */
+  remaining(now: number): number {
+    return Math.max(0, (this.newest?.notAfter ?? 0) - now);
+  }
+
+  /** For messages. */
+  get label(): string {
+    const { names } = this;
+    return names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
+  }
+
+  get state(): AcmeState {
+    if (this.running !== null) return 'ordering';
+    if (!this.wanted) return 'unused';
+    if (this.lastError !== undefined) return 'failed';
+    return this.current === null ? 'waiting' : 'valid';
+  }
+
+  status(): AcmeStatus {
+    const [main, ...sans] = this.names;
+    const { lane, current } = this;
+    const outage = this.lastError === undefined && current === null ? lane.outage?.error : undefined;
+    const lastError = this.lastError ?? outage;
+    const failed = this.lastError !== undefined && this.running === null && this.wanted;
+    const nextAttempt = lane.outage !== null && failed ? lane.outage.nextAttempt : this.due;
+    return {
+      ...{ resolver: lane.name, main, sans, for: this.for, state: this.state, failures: this.failures },
+      ...(current === null
+        ? {}
+        : {
+            issuer: current.issuer,
+            serial: current.serial,
+            notBefore: current.notBefore,
+            notAfter: current.notAfter,
+          }),
+      ...(this.state === 'valid' && this.due !== null ? { nextRenewal: this.due } : {}),
+      ...(failed && nextAttempt !== null ? { nextAttempt } : {}),
+      ...(lastError === undefined ? {} : { lastError }),
+      ...(this.lastErrorAt === undefined ? {} : { lastErrorAt: this.lastErrorAt }),
+      ...(this.progress === undefined ? {} : { progress: this.progress }),
+      stored: current === null || lane.storage.isStored(this.key),
+    };
+  }
+}
