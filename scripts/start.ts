@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Address, parseAddress } from '../src/core/config/address.ts';
 import { formatDiagnostic } from '../src/core/diagnostic.ts';
-import { loadStatic, StaticConfigError } from '../src/static-file.ts';
+import { StaticConfigError } from '../src/core/static-config-error.ts';
+import { loadStatic } from '../src/static-file.ts';
 import { curlLines } from './stand-in/curl-lines.ts';
 import { type StandIns, startStandIns } from './stand-in/start.ts';
 

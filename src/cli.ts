@@ -3,6 +3,9 @@ import { Command } from 'commander';
 import { withVerb } from './command/arguments.ts';
 import { addCerts } from './command/certs.ts';
 import { addCheck } from './command/check.ts';
+import { addComplete } from './command/complete.ts';
+import { addCompletion } from './command/completion.ts';
+import { EXIT_HELP } from './command/exit-code.ts';
 import { addExplain } from './command/explain.ts';
 import { fail } from './command/fail.ts';
 import { addReload } from './command/reload.ts';
@@ -36,6 +39,9 @@ addRoutes(program);
 addExplain(program);
 addRestartWorkers(program);
 addCerts(program);
+addCompletion(program);
+addComplete(program);
+for (const verb of program.commands) verb.addHelpText('after', `\n${EXIT_HELP}`);
 
 try {
   const verbs = ['help', ...program.commands.map((command) => command.name())];

@@ -25,8 +25,9 @@ import { type DecodedDynamic, decodeDynamic } from './core/config/decode.ts';
 import type { StaticConfig } from './core/config/static.ts';
 import { type Diagnostic, formatDiagnostic } from './core/diagnostic.ts';
 import type { Snapshot } from './core/snapshot.ts';
+import { StaticConfigError } from './core/static-config-error.ts';
 import { checkLogFile, createLogger, type Logger } from './logger.ts';
-import { type LoadedStatic, StaticConfigError } from './static-file.ts';
+import type { LoadedStatic } from './static-file.ts';
 import { VERSION } from './version.ts';
 
 /** What the file provider keeps of each file: what was decoded, and the text that places are counted in. */

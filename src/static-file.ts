@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { COMMAND_LINE, type DecodedStatic, decodeStatic } from './core/config/load-static.ts';
+import { type DecodedStatic, decodeStatic } from './core/config/load-static.ts';
 import type { Path } from './core/config/paths.ts';
 import type { StaticConfig } from './core/config/static.ts';
 import type { Diagnostic, Position } from './core/diagnostic.ts';
-import { OperatorError } from './core/operator-error.ts';
+import { StaticConfigError } from './core/static-config-error.ts';
 
 /** The static configuration, from wherever it came. */
 export interface LoadedStatic {
@@ -15,20 +15,6 @@ export interface LoadedStatic {
   readonly diagnostics: readonly Diagnostic[];
   /** Where a path stands in the file. */
   readonly locate: (path: Path, at?: 'key' | 'value') => Position | undefined;
-}
-
-/** Why there is nothing to start on. */
-export class StaticConfigError extends OperatorError {
-  readonly diagnostics: readonly Diagnostic[];
-  /** The command line is wrong, and nothing else. */
-  readonly isUsage: boolean;
-
-  constructor(message: string, diagnostics: readonly Diagnostic[]) {
-    super(message);
-    this.diagnostics = diagnostics;
-    const errors = diagnostics.filter((d) => d.severity === 'error');
-    this.isUsage = errors.length > 0 && errors.every((d) => d.file === COMMAND_LINE);
-  }
 }
 
 /** Traefik's places, ours first. */

@@ -10,7 +10,8 @@ import { parseSource } from '../core/config/source.ts';
 import { entryPointSchema, type StaticConfig, staticConfigSchema } from '../core/config/static.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { CertificateSnapshot } from '../core/snapshot.ts';
-import { type FoundStatic, findStatic, locateIn, StaticConfigError, whyUnreadable } from '../static-file.ts';
+import { StaticConfigError } from '../core/static-config-error.ts';
+import { type FoundStatic, findStatic, locateIn, whyUnreadable } from '../static-file.ts';
 import { EXIT } from './exit-code.ts';
 import { CommandError } from './fail.ts';
 

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import type { Command } from 'commander';
 import { type Diagnostic, formatDiagnostic } from '../core/diagnostic.ts';
-import { type Checked, checkFiles } from './check-files.ts';
+import type { Checked } from './check-files.ts';
 import { excerpt } from './excerpt.ts';
 import { EXIT } from './exit-code.ts';
 import { print, printable, printJson, terminalWidth } from './print.ts';
@@ -21,11 +21,12 @@ export function addCheck(program: Command): void {
     .option('--config <file>', 'the static file that the paths belong to')
     .option('--strict', 'warnings fail the check too')
     .option('--json', 'print the findings as JSON')
-    .addHelpText('after', '\nExit code: 0 no errors, 1 errors (with --strict: or warnings), 2 wrong usage.')
     .action(check);
 }
 
 async function check(paths: readonly string[], options: Options): Promise<void> {
+  // Loaded here: the other verbs are quicker without it.
+  const { checkFiles } = await import('./check-files.ts');
   const checked = await checkFiles(paths, options.config, process.env);
   const summary = summarize(checked);
   const failed = summary.errors > 0 || (options.strict === true && summary.warnings > 0);

@@ -10,3 +10,7 @@ export const EXIT = {
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The same for people, below the help of each verb. */
+export const EXIT_HELP =
+  'Exit codes: 0 fine, 1 the configuration or the request was refused, 2 wrong usage, 3 nothing is running.';

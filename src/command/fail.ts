@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { formatDiagnostic } from '../core/diagnostic.ts';
 import { OperatorError } from '../core/operator-error.ts';
-import { StaticConfigError } from '../static-file.ts';
+import { StaticConfigError } from '../core/static-config-error.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 
 /** Ends a verb with one line and an exit code. */

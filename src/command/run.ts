@@ -1,7 +1,6 @@
 import { dirname, isAbsolute } from 'node:path';
 import type { Command } from 'commander';
-import { Primary } from '../primary.ts';
-import { type LoadedStatic, loadStatic } from '../static-file.ts';
+import type { LoadedStatic } from '../static-file.ts';
 import { fail } from './fail.ts';
 
 /** `proxy run`: serves until it is told to stop. */
@@ -18,6 +17,8 @@ export function addRun(program: Command): void {
 }
 
 async function run(flags: readonly string[]): Promise<void> {
+  // Loaded here: the other verbs are quicker without it.
+  const [{ Primary }, { loadStatic }] = await Promise.all([import('../primary.ts'), import('../static-file.ts')]);
   const load = (): LoadedStatic => loadStatic(flags, process.env);
   // Both as the command was called, links and all: after an upgrade they lead workers to the new Node and the new code.
   if (isAbsolute(process.argv0)) process.execPath = process.argv0;

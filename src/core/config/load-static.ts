@@ -1,4 +1,5 @@
 import type { Diagnostic, Severity } from '../diagnostic.ts';
+import { COMMAND_LINE } from '../static-config-error.ts';
 import { checkStatic } from './check-static.ts';
 import { readEnvironment } from './environment.ts';
 import { readFlags } from './flags.ts';
@@ -44,9 +45,6 @@ interface Layer {
   readonly tree: Record<string, unknown>;
   readonly removed: readonly Path[];
 }
-
-/** What stands for the file in diagnostics about flags. */
-export const COMMAND_LINE = 'command line';
 
 const SHAPE = shapeOf(staticConfigSchema);
 const NOWHERE: Positions = () => undefined;

@@ -1,0 +1,44 @@
+import { Argument, type Command } from 'commander';
+import { type CompletedVerb, completionScript, type ValueKind } from './completion-bash.ts';
+import { print } from './print.ts';
+
+/** What stands behind options and in the place of arguments; everything else is left to the user. */
+const KINDS: Readonly<Record<string, ValueKind>> = {
+  '--config': 'file',
+  '--socket': 'file',
+  '--out': 'file',
+  '--entrypoint': 'entrypoints',
+  '--method': 'methods',
+  path: 'file',
+  url: 'urls',
+  name: 'hosts',
+  shell: 'shells',
+};
+
+/** `proxy completion bash`: prints a script for the shell to read. */
+export function addCompletion(program: Command): void {
+  program
+    .command('completion')
+    .description('print completion for the shell: source <(proxy completion bash)')
+    .addArgument(new Argument('<shell>', 'the shell').choices(['bash']))
+    .action(() => print(completionScript([...verbsOf(program)])));
+}
+
+function* verbsOf(command: Command, above: readonly string[] = []): Iterable<CompletedVerb> {
+  for (const child of command.commands) {
+    const path = [...above, child.name()];
+    // The words that the running proxy gives are for the script alone.
+    if (child.name() === 'complete') continue;
+    const [argument] = child.registeredArguments;
+    yield {
+      path,
+      options: [...child.options, { long: '--help', required: false, optional: false }].flatMap((option) => {
+        const { long, required, optional } = option;
+        if (long === undefined || long === null) return [];
+        return [{ name: long, value: required || optional ? (KINDS[long] ?? 'any') : null }];
+      }),
+      argument: argument === undefined ? null : (KINDS[argument.name()] ?? 'any'),
+    };
+    yield* verbsOf(child, path);
+  }
+}
