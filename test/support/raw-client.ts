@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { canStillRead, keepAfterWriteError } from '../../src/data/upstream/keep-reading.ts';
 import { type Split, splitResponses } from './response-splitter.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -31,8 +32,11 @@ export class RawClient implements AsyncDisposable {
     socket.on('end', () => {
       if (this.#closed === 'no') this.#closed = 'end';
     });
+    // Where the peer has closed while we were writing, what it said before is still to be read.
+    keepAfterWriteError(socket);
     socket.on('error', (error) => {
       this.#error = error;
+      if (canStillRead(socket, error)) return;
       if (this.#closed === 'no') this.#closed = 'reset';
     });
     socket.on('close', () => {

@@ -42,7 +42,6 @@ const FORBIDDEN_TRAILERS = new Set([
  * and nothing else. Extensions are dropped, as an intermediary may; trailers are kept.
  */
 export class ChunkedDecoder {
-  readonly #strictTrailers: boolean;
   /** Why it failed. */
   problem = '';
   trailers: HeaderList | null = null;
@@ -52,11 +51,6 @@ export class ChunkedDecoder {
   #extensionBytes = 0;
   #extensionName = 0;
   #trailerBytes: Buffer | null = null;
-
-  /** @param strictTrailers refuse trailers that would frame or route the message, instead of dropping them */
-  constructor(strictTrailers: boolean) {
-    this.#strictTrailers = strictTrailers;
-  }
 
   get done(): boolean {
     return this.#state === DONE;
@@ -196,7 +190,8 @@ export class ChunkedDecoder {
     }
     const end = trailerParser.end;
     const { lengthCount, codingCount, hostCount } = trailerParser.framing;
-    if (this.#strictTrailers && lengthCount + codingCount + hostCount > 0) {
+    // Some readers merge them, and llhttp refuses the message: whoever sends them is up to no good.
+    if (lengthCount + codingCount + hostCount > 0) {
       return this.#fail('a trailer that frames or routes', pos);
     }
     this.#state = DONE;

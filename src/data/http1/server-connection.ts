@@ -98,6 +98,8 @@ export class ServerConnection implements ClientStream {
   #reading = false;
   #paused = false;
   #keepAlive = true;
+  /** The request under way is the client's last, by its own word. */
+  #clientCloses = false;
   #minor: 0 | 1 = 1;
   #requests = 0;
 
@@ -311,7 +313,7 @@ export class ServerConnection implements ClientStream {
     this.#bodyQueue = null;
     this.#bodyFlowing = true;
     this.#bodyEnded = false;
-    this.#chunked = head.body === 'chunked' ? new ChunkedDecoder(true) : null;
+    this.#chunked = head.body === 'chunked' ? new ChunkedDecoder() : null;
     this.#bodyLeft = head.length;
     this.#bodyDone = head.body === 'none';
     this.#keepAlive = head.minor === 1;
@@ -339,6 +341,7 @@ export class ServerConnection implements ClientStream {
       else if (head.minor === 0) this.#keepAlive = connection.keepAlive;
       wantsUpgrade = connection.upgrade && head.minor === 1;
     }
+    this.#clientCloses = !this.#keepAlive;
     // With a body it would be unclear where the old protocol ends: the upgrade is ignored, as a server may (RFC 9110 §7.8).
     if (wantsUpgrade && head.hasUpgrade && this.#bodyDone) exchange.upgrade = upgradeOf(head);
     if (head.hasExpect && !this.#expect(exchange, head)) return;
@@ -650,7 +653,8 @@ export class ServerConnection implements ClientStream {
     // Bytes behind a request for an upgrade that was not granted are no request (they were meant for the other protocol).
     const strayUpgrade = exchange.upgrade !== null && this.#stash !== null;
     if (!this.#keepAlive || strayUpgrade || this.#service.draining) {
-      this.#close();
+      // More may be on its way from a client that did not ask for the close: a reset could take the response from it.
+      this.#close(!this.#clientCloses || this.#stash !== null);
       return;
     }
     this.#deadline = after(this.#service.timeouts.keepAliveMs);
@@ -666,7 +670,7 @@ export class ServerConnection implements ClientStream {
   }
 
   /** Closes in good order: what was written goes out, and what the client still sends is read for a while. */
-  #close(): void {
+  #close(linger = false): void {
     if (this.#closing || this.#closed) return;
     this.#closing = true;
     this.#stash = null;
@@ -674,7 +678,7 @@ export class ServerConnection implements ClientStream {
     this.#exchange = null;
     exchange?.finish();
     const socket = this.socket;
-    if (this.#bodyDone && !this.#paused) {
+    if (this.#bodyDone && !this.#paused && !linger) {
       if (socket.writableLength === 0 && this.peer.tls === null) socket.destroy();
       else socket.destroySoon();
       this.#deadline = after(LINGER_MS);

@@ -359,7 +359,7 @@ export class UpstreamConnection {
       this.#reusable = head.minor === 1;
     }
     if (this.#deaf || head.body === 'close') this.#reusable = false;
-    if (head.body === 'chunked') this.#chunked = new ChunkedDecoder(false);
+    if (head.body === 'chunked') this.#chunked = new ChunkedDecoder();
     receiver.onHead(head);
     if (this.#receiver !== receiver) return -1;
     if (head.body === 'none') this.#complete(null, to - end);

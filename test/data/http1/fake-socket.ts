@@ -11,6 +11,7 @@ export class FakeSocket extends EventEmitter {
   readonly writableLength = 0;
   readonly writableNeedDrain = false;
   destroyed = false;
+  ended = false;
   paused = false;
 
   write(data: string | Buffer, encoding?: BufferEncoding): boolean {
@@ -25,7 +26,10 @@ export class FakeSocket extends EventEmitter {
   resume(): void {
     this.paused = false;
   }
-  end(): void {}
+  /** No more is written; what still comes is read for a while. */
+  end(): void {
+    this.ended = true;
+  }
   destroySoon(): void {
     this.destroy();
   }
@@ -84,7 +88,7 @@ export function runCodec(pieces: readonly Buffer[]): CodecRun {
   new ServerConnection(socket as unknown as Socket, peer, service, () => {});
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);
-  return { seen, statuses, closed: socket.destroyed };
+  return { seen, statuses, closed: socket.destroyed || socket.ended };
 }
 
 function collect(exchange: Exchange, seen: SeenRequest[]): void {

@@ -68,6 +68,12 @@ export const ODD: readonly ResponseCase[] = [
   ]),
   aborted('a chunk size with a NUL', 'RFC 9112 §7.1', chunked(`3\0\r\nabc\r\n${END}`)),
   aborted('a chunk size of 2^53', 'RFC 9112 §7.1', chunked(`20000000000000\r\nabc\r\n${END}`)),
+  aborted('a length behind the last chunk', 'RFC 9110 §6.5.1', chunked('3\r\nabc\r\n0\r\nContent-Length: 9\r\n\r\n')),
+  aborted(
+    'a coding behind the last chunk',
+    'RFC 9110 §6.5.1',
+    chunked('3\r\nabc\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n'),
+  ),
   aborted('a response in place of a chunk', 'RFC 9112 §7.1', chunked(`3\r\nabc\r\n${POISON}`)),
   aborted('a response in place of the trailers', 'RFC 9112 §7.1.2', chunked(`3\r\nabc\r\n0\r\n${POISON}`)),
   answered('a response behind 304', 'RFC 9112 §6.3 (1)', head('HTTP/1.1 304 Not Modified') + POISON, {
@@ -153,9 +159,9 @@ export const ODD: readonly ResponseCase[] = [
     },
   ),
   passed(
-    'framing behind the last chunk is dropped',
+    'a cookie behind the last chunk is dropped',
     'RFC 9110 §6.5.1',
-    chunked('3\r\nabc\r\n0\r\nContent-Length: 9\r\nSet-Cookie: a=b\r\nX-T: v\r\n\r\n'),
+    chunked('3\r\nabc\r\n0\r\nSet-Cookie: a=b\r\nX-T: v\r\n\r\n'),
     {
       ...abc,
       trailers: [['X-T', 'v']],

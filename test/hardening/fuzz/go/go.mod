@@ -1,0 +1,3 @@
+module fuzzpeer
+
+go 1.22
