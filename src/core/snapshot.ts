@@ -1,4 +1,11 @@
-import type { Middleware, Observability, RouterTls, ServersTransport, Service } from './config/dynamic.ts';
+import type {
+  ConfiguredTimeouts,
+  Middleware,
+  Observability,
+  RouterTls,
+  ServersTransport,
+  Service,
+} from './config/dynamic.ts';
 import type { Diagnostic } from './diagnostic.ts';
 
 /**
@@ -72,6 +79,7 @@ export interface RouterSnapshot extends Checked {
   /** Set: sees only TLS requests. Absent: sees only plaintext. `options` is resolved: `default`, or qualified. */
   readonly tls?: { readonly options: string } & Omit<RouterTls, 'options'>;
   readonly observability?: Observability;
+  readonly timeouts?: ConfiguredTimeouts;
   /**
    * Set where serving would be unsafe (an auth middleware that cannot be done): the router still matches, and every
    * request gets a 500 with this reason in the log.

@@ -1,8 +1,8 @@
+import type { ConfiguredTimeouts } from '../core/config/dynamic.ts';
 import { ERROR_TABLE, type ProxyError } from '../core/errors.ts';
 import type { RequestPath } from '../core/request-path.ts';
 import { HeaderList } from './headers/header-list.ts';
 import type { RetryPolicy } from './retry/policy.ts';
-import type { Timeouts } from './timeouts.ts';
 
 /** How a body is delimited on its way in; codecs choose their own framing on the way out. */
 export type BodyKind = 'none' | 'length' | 'chunked' | 'close';
@@ -164,8 +164,8 @@ export class Exchange {
   source: RequestBodySource;
   /** Set by a `retry` middleware; null: the service's own. */
   retryPolicy: RetryPolicy | null;
-  /** Set by a router that has its own; null: the service's. */
-  timeouts: Timeouts | null;
+  /** Set by a router that has its own, before those of the service; null: none. */
+  timeouts: ConfiguredTimeouts | null;
   /** Who takes the exchange over instead of a response with certain statuses. */
   takeover: Takeover | null;
   /** Called once if the client leaves before the response is complete. */

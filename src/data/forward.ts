@@ -15,7 +15,7 @@ import type { UpstreamHead } from './http1/response-head.ts';
 import type { RetryBudget } from './retry/budget.ts';
 import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from './retry/policy.ts';
 import { splice } from './splice.ts';
-import type { Timeouts } from './timeouts.ts';
+import { type Timeouts, timeoutsOf } from './timeouts.ts';
 import type { UpstreamConnection, UpstreamReceiver } from './upstream/connection.ts';
 import type { Waiter } from './upstream/pool.ts';
 
@@ -58,6 +58,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   readonly #exchange: Exchange;
   readonly #target: ForwardTarget;
   readonly #policy: RetryPolicy;
+  readonly #timeouts: Timeouts;
   #endpoint!: Endpoint;
   /** Who was tried and failed; null = nobody. */
   #tried: Endpoint[] | null = null;
@@ -78,13 +79,14 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     this.#exchange = exchange;
     this.#target = target;
     this.#policy = exchange.retryPolicy ?? target.retryPolicy;
+    this.#timeouts = exchange.timeouts === null ? target.timeouts : timeoutsOf(exchange.timeouts, target.timeouts);
   }
 
   begin(): void {
     const exchange = this.#exchange;
     this.#target.retryBudget.earn();
     exchange.onCancel = this.#cancel;
-    const { total } = exchange.timeouts ?? this.#target.timeouts;
+    const { total } = this.#timeouts;
     if (total > 0) this.#total = setTimeout(() => this.#late(total), total);
     const endpoint = this.#choose();
     if (endpoint === null) this.#fail(new ProxyError('PROXY_NO_SERVER', `${this.#target.name} has no server`));
@@ -124,8 +126,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   #connect(): void {
     const exchange = this.#exchange;
     this.#reused = false;
-    const { connect } = exchange.timeouts ?? this.#target.timeouts;
-    this.#giveUp = this.#endpoint.pool.connect(this, connect, exchange.upgrade !== null);
+    this.#giveUp = this.#endpoint.pool.connect(this, this.#timeouts.connect, exchange.upgrade !== null);
   }
 
   onConnected(connection: UpstreamConnection): void {
@@ -150,7 +151,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     const host = this.#target.passHostHeader && exchange.authority !== '' ? exchange.authority : endpoint.host;
     const body = exchange.body === 'close' ? 'none' : exchange.body;
     connection.request(this, exchange.method, forwardHead(exchange, target, host), body, exchange.upgrade !== null);
-    const { firstByte, idle } = exchange.timeouts ?? this.#target.timeouts;
+    const { firstByte, idle } = this.#timeouts;
     if (firstByte > 0 || idle > 0) connection.limit(firstByte, idle);
     if (body === 'none') return;
     this.#keepBody();
@@ -248,6 +249,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     if (silent && this.#reused && !this.#stale && error.code === 'UPSTREAM_CLOSED' && this.#mayRepeat()) {
       // The upstream closed its idle connection as the request came: nothing was lost, nobody has seen it.
       this.#stale = true;
+      this.#resends++;
       exchange.retries++;
       this.#detachBody();
       this.#connect();
@@ -334,9 +336,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     let pause = pauseBefore(policy, this.#attempts);
     let endpoint = this.#choose();
     if (endpoint === null) {
-      // Nobody else is there. One that is being restarted will be back soon, one that is dead will not; one that takes
-      // requests twice and answers neither gets no third.
-      if (sent && this.#stale) return false;
+      // Nobody else is there. One that is being restarted will be back soon, one that is dead will not.
       if (error.code !== 'UPSTREAM_REFUSED' && error.code !== 'UPSTREAM_CLOSED' && policy === this.#target.retryPolicy)
         return false;
       const { refusingSince } = this.state;

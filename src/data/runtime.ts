@@ -1,3 +1,4 @@
+import type { ConfiguredTimeouts } from '../core/config/dynamic.ts';
 import { ProxyError } from '../core/errors.ts';
 import { normalizeHost } from '../core/host.ts';
 import { hostsOfRule } from '../core/rule/ast.ts';
@@ -211,9 +212,13 @@ export class Runtime {
   }
 
   /** @throws where the service cannot be served */
-  #handler(service: string): Handler {
+  #handler(service: string, timeouts?: ConfiguredTimeouts): Handler {
     const serving = this.services.serving(service);
-    return (exchange) => serving.handle(exchange);
+    if (timeouts === undefined) return (exchange) => serving.handle(exchange);
+    return (exchange) => {
+      exchange.timeouts = timeouts;
+      serving.handle(exchange);
+    };
   }
 
   #route(router: RouterSnapshot, log: Log, problems: string[]): Omit<Route, 'logged'> {
@@ -221,7 +226,7 @@ export class Runtime {
     if (router.refuse !== undefined) return { name, handle: refuse(router.refuse), refused: router.refuse };
     try {
       const context = { log, cache: this.middlewares };
-      const last = this.#handler(router.service);
+      const last = this.#handler(router.service, router.timeouts);
       const handle = compilePipeline(router.middlewares, this.snapshot.http.middlewares, context, last);
       return { name, handle, refused: null };
     } catch (error) {

@@ -14,6 +14,7 @@ import { LoadBalancedService } from './service/load-balanced.ts';
 import { MirroringService } from './service/mirroring.ts';
 import type { Serving } from './service/serving.ts';
 import { WeightedService } from './service/weighted.ts';
+import { timeoutsOf } from './timeouts.ts';
 import { Pools } from './upstream/pools.ts';
 
 const DEFAULT_RETRY = defaultPolicy(4);
@@ -136,12 +137,12 @@ export class Services {
       passHostHeader: config.passHostHeader,
       balancer: makeBalancer(config.strategy, endpoints, previous?.balancer ?? null),
       sticky: config.sticky?.cookie === undefined ? null : new StickyCookie(config.sticky.cookie, name, endpoints),
-      timeouts: {
+      timeouts: timeoutsOf(config.timeouts, {
         connect: timeouts?.dialTimeout ?? 30_000,
         firstByte: timeouts?.responseHeaderTimeout ?? 0,
         idle: timeouts?.readTimeout ?? 0,
         total: 0,
-      },
+      }),
       retryPolicy: DEFAULT_RETRY,
       retryBudget: previous?.retryBudget ?? new RetryBudget(RETRY_SHARE),
     });

@@ -55,8 +55,8 @@ async function check(response: ResponseCase): Promise<void> {
     'an answer or the end',
     () => client.closed !== 'no' || isUnreadable(client, methods) || finals()[0]?.complete === true || isWrong(),
   );
-  // Cancelled and sent once more is right for an idempotent request on a connection that was used before.
-  expect(connections.length).toBeLessThanOrEqual(2);
+  // An idempotent request that got no byte back may be sent again, twice at most.
+  expect(connections.length).toBeLessThanOrEqual(3);
 
   await judge(response, client, methods);
   await expectNoReuse(response, connections);

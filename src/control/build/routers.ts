@@ -58,6 +58,7 @@ export function checkRouter(entry: Entry<Router>, context: RouterContext): Check
     service,
     ...(tls === undefined ? {} : { tls }),
     ...(value.observability === undefined ? {} : { observability: value.observability }),
+    ...(value.timeouts === undefined ? {} : { timeouts: value.timeouts }),
     ...(refuse === undefined ? {} : { refuse }),
   };
   return { entry, subject, snapshot, rule: ast, hosts };

@@ -12,6 +12,7 @@ export type { DeepReadonly } from './scalars.ts';
 export type * from './services.ts';
 export type { TcpServersTransport, TcpService, UdpService } from './stream-services.ts';
 export type * from './tls.ts';
+export type * from './upstreams.ts';
 
 /**
  * Traefik's dynamic configuration, as one file holds it. Durations are decoded to milliseconds, Traefik's defaults are

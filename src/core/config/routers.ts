@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type DeepReadonly, flag, integer, strings, text } from './scalars.ts';
 import { domainSchema } from './tls.ts';
+import { timeoutsSchema } from './upstreams.ts';
 
 export const routerTlsSchema = z.strictObject({
   options: text.exactOptional(),
@@ -33,6 +34,8 @@ export const routerSchema = z
     /** Present, even empty: the router sees only TLS requests. */
     tls: routerTlsSchema.exactOptional(),
     observability: observabilitySchema.exactOptional(),
+    /** Ours: instead of what the service says. */
+    timeouts: timeoutsSchema.exactOptional(),
     /** Traefik's layered routing; a router that has it can only be reached through its parents. */
     parentRefs: strings.exactOptional(),
   })

@@ -15,6 +15,7 @@ import {
   text,
 } from './scalars.ts';
 import { keyPairSchema, tlsVersion } from './tls.ts';
+import { timeoutsSchema } from './upstreams.ts';
 
 export const serverSchema = z.strictObject({
   url: text,
@@ -75,6 +76,7 @@ export const loadBalancerSchema = z.strictObject({
   sticky: stickySchema.exactOptional(),
   healthCheck: healthCheckSchema.exactOptional(),
   passiveHealthCheck: passiveHealthCheckSchema.exactOptional(),
+  timeouts: timeoutsSchema.exactOptional(),
 });
 export type LoadBalancer = DeepReadonly<z.output<typeof loadBalancerSchema>>;
 

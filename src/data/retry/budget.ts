@@ -1,7 +1,7 @@
 import { clock } from '../clock.ts';
 
 /** Retries that are always there, so that a service with few requests has some: a second. */
-const TRICKLE_PER_SECOND = 5;
+const TRICKLE_PER_SECOND = 10;
 /** What a quiet time may save up. */
 const MOST = 100;
 

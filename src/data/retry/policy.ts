@@ -31,8 +31,9 @@ const LONGEST_PAUSE_MS = 10_000;
 export function defaultPolicy(attempts: number): RetryPolicy {
   return {
     attempts,
-    // A request that takes its server down must not take all of them down.
-    resends: 1,
+    // A server that restarts may break a request twice: as it stops, and as it begins to listen. A request that takes its
+    // server down must not take all of them down.
+    resends: 2,
     initialIntervalMs: 0,
     withinMs: 0,
     bodyLimit: DEFAULT_BODY_LIMIT,
