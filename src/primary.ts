@@ -16,7 +16,7 @@ import { Publisher } from './control/publisher.ts';
 import { type ReloadVerdict, summarize, verdictOf } from './control/reload.ts';
 import { makeRuntimeDirectory } from './control/runtime-directory.ts';
 import { takeStaticChanges } from './control/static-changes.ts';
-import { statusOf } from './control/status.ts';
+import { type ProxyStatus, statusOf } from './control/status.ts';
 import { type PublishResult, type RestartResult, Supervisor } from './control/supervisor.ts';
 import { assignSockets, takePassedSockets } from './control/systemd/passed-sockets.ts';
 import { ServiceManager } from './control/systemd/service-manager.ts';
@@ -137,6 +137,7 @@ export class Primary {
         draining: this.#stops > 0,
         version: VERSION,
         terminatingStatusCode: this.#config.ping?.terminatingStatusCode ?? 503,
+        ...(this.#publisher.live === null ? {} : { status: () => this.#status(supervisor) }),
         ...(this.#acme === null ? {} : { keyAuthorization: this.#acme.keyAuthorization }),
       }),
     });
@@ -302,7 +303,7 @@ export class Primary {
     ]);
   }
 
-  #status(supervisor: Supervisor): object {
+  #status(supervisor: Supervisor): ProxyStatus {
     return statusOf({
       code: VERSION,
       config: this.#configPath,
@@ -397,7 +398,7 @@ export class Primary {
     void this.#material.watch(referencedFiles);
   }
 
-  #diagnose(built: BuildOutcome): void {
+  #diagnose(built: BuildOutcome): readonly Diagnostic[] {
     this.#diagnostics = [
       ...this.#staticFindings,
       ...this.#files.diagnostics,
@@ -405,6 +406,7 @@ export class Primary {
       ...built.diagnostics,
     ];
     this.#tell(this.#diagnostics);
+    return this.#diagnostics;
   }
 
   /** Says what is new among the findings; one that went away may be said again later. */

@@ -21,8 +21,11 @@ export interface PublisherOptions {
   readonly build: (version: number, live: Snapshot | null) => BuildOutcome;
   /** Hands it to the workers. */
   readonly publish: (snapshot: Snapshot) => Promise<PublishResult>;
-  /** A build was made, served or not: its findings are to be told. */
-  readonly built: (outcome: BuildOutcome) => void;
+  /**
+   * A build was made, served or not: its findings are to be told.
+   * @returns all findings of the moment, those of providers among them
+   */
+  readonly built: (outcome: BuildOutcome) => readonly Diagnostic[];
   /** It is live. */
   readonly live: (outcome: BuildOutcome, diff: SnapshotDiff, result: PublishResult) => void;
   /** Workers refused it; what was live stays live. */
@@ -90,8 +93,8 @@ export class Publisher {
   /** The first snapshot is what workers start on. */
   begin(outcome: BuildOutcome): void {
     this.#live = outcome.snapshot;
-    this.#options.built(outcome);
-    this.#note(outcome.diagnostics, `version ${outcome.snapshot.version} is live`);
+    const findings = this.#options.built(outcome);
+    this.#note(findings, `version ${outcome.snapshot.version} is live`);
   }
 
   /** Something that a build reads has changed. Certificates that come and go by themselves are no reload. */
@@ -130,11 +133,11 @@ export class Publisher {
     this.#configured = false;
     // A version that was refused is not used again: logs and workers must not mean two snapshots by one number.
     const outcome = this.#options.build(this.#version + 1, before);
-    this.#options.built(outcome);
+    const findings = this.#options.built(outcome);
     const diff = diffSnapshots(before, outcome.snapshot);
     if (diff.same) {
       this.#problem = null;
-      if (configured) this.#note(outcome.diagnostics, `nothing changed, version ${before.version} is live`);
+      if (configured) this.#note(findings, `nothing changed, version ${before.version} is live`);
       return;
     }
     this.#version++;
@@ -150,7 +153,7 @@ export class Publisher {
     this.#live = outcome.snapshot;
     if (configured) this.#remember(before);
     this.#options.live(outcome, diff, result);
-    if (configured) this.#note(outcome.diagnostics, `version ${result.version} is live`);
+    if (configured) this.#note(findings, `version ${result.version} is live`);
   }
 
   #remember(before: Snapshot): void {

@@ -4,6 +4,7 @@ import { acmeHttp } from './acme-http.ts';
 import { type Answer, type InternalRequest, plainText, problem } from './answer.ts';
 import { api } from './api.ts';
 import { dashboard } from './dashboard.ts';
+import { metrics } from './metrics.ts';
 import { ping } from './ping.ts';
 import type { ApiState } from './state.ts';
 
@@ -20,7 +21,7 @@ export interface InternalServer {
   close(): Promise<void>;
 }
 
-type InternalService = (request: InternalRequest, state: ApiState) => Answer;
+type InternalService = (request: InternalRequest, state: ApiState) => Answer | Promise<Answer>;
 
 /** What a router can name as its service; each is found below a path of its name. */
 const SERVICES: ReadonlyMap<string, InternalService> = new Map<string, InternalService>([
@@ -30,7 +31,7 @@ const SERVICES: ReadonlyMap<string, InternalService> = new Map<string, InternalS
   // For routers whose middlewares answer everything; who gets here learns that.
   ['noop@internal', () => plainText(418, "I'm a teapot\n")],
   ['acme-http@internal', acmeHttp],
-  ['prometheus@internal', () => plainText(404, 'metrics are not served yet\n')],
+  ['prometheus@internal', metrics],
 ]);
 
 /** `sun_path` of Linux, without its closing NUL. */
@@ -59,7 +60,7 @@ export async function startInternalServer(options: InternalServerOptions): Promi
       requestTimeout: 60_000,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
-    (request, response) => respond(request, response, options),
+    (request, response) => void respond(request, response, options),
   );
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
@@ -82,8 +83,12 @@ export async function startInternalServer(options: InternalServerOptions): Promi
   };
 }
 
-function respond(request: IncomingMessage, response: ServerResponse, options: InternalServerOptions): void {
-  const answer = answerTo(request.method ?? 'GET', request.url ?? '/', options);
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: InternalServerOptions,
+): Promise<void> {
+  const answer = await answerTo(request.method ?? 'GET', request.url ?? '/', options);
   const body = Buffer.from(answer.body, 'utf8');
   response.writeHead(answer.status, {
     ...answer.headers,
@@ -96,13 +101,13 @@ function respond(request: IncomingMessage, response: ServerResponse, options: In
   request.resume();
 }
 
-function answerTo(method: string, url: string, options: InternalServerOptions): Answer {
+async function answerTo(method: string, url: string, options: InternalServerOptions): Promise<Answer> {
   const found = /^\/([^/?]+)([^?]*)(?:\?(.*))?$/s.exec(url);
   const service = found === null ? undefined : SERVICES.get(found[1]!);
   if (found === null || service === undefined) return problem(404, 'no such internal service');
   try {
     const query = new URLSearchParams(found[3] ?? '');
-    return service({ method, path: found[2]!, query }, options.state());
+    return await service({ method, path: found[2]!, query }, options.state());
   } catch (error) {
     options.log('error', `${found[1]} failed`, { error, path: found[2] });
     return problem(500, 'the answer could not be made; the log says why');

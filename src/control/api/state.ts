@@ -1,6 +1,7 @@
 import type { StaticConfig } from '../../core/config/static.ts';
 import type { Diagnostic } from '../../core/diagnostic.ts';
 import type { Snapshot } from '../../core/snapshot.ts';
+import type { ProxyStatus } from '../status.ts';
 
 /** What the internal services tell about: the state of the moment, asked for with each request. */
 export interface ApiState {
@@ -15,6 +16,8 @@ export interface ApiState {
   readonly terminatingStatusCode: number;
   /** The answer of ACME's http-01 to a token, where that challenge is under way. Absent: nothing is ordered. */
   readonly keyAuthorization?: (token: string) => string | undefined;
+  /** What `proxy status` says; absent until workers are started. */
+  readonly status?: () => ProxyStatus;
   /** Where health checks tell what is known of a server. Absent: nothing is checked, and every server counts as up. */
   readonly serverStatus?: (service: string, url: string) => 'UP' | 'DOWN';
 }

@@ -15,11 +15,6 @@ export const INTERNAL_SERVICES: ReadonlySet<string> = new Set([
   'prometheus@internal',
 ]);
 
-/** Of these, the ones that answer nothing useful yet, and why. */
-export const INTERNAL_NOT_SERVED: ReadonlyMap<string, string> = new Map([
-  ['prometheus@internal', 'metrics are not served yet: `prometheus@internal` answers 404'],
-]);
-
 /** Stands for Traefik's 2^63-1, which is beyond JavaScript's whole numbers: above every priority that a file can name. */
 const MAX_PRIORITY = Number.MAX_SAFE_INTEGER;
 

@@ -5,7 +5,6 @@ import type { RouterSnapshot, ServiceSnapshot, TlsOptionsSnapshot } from '../../
 import { DEFAULT_TLS_OPTIONS } from '../../core/tls/host-options.ts';
 import type { EntryPoints } from './entry-points.ts';
 import type { Findings, Subject } from './findings.ts';
-import { INTERNAL_NOT_SERVED } from './internal.ts';
 import type { Middlewares } from './middlewares.ts';
 import { qualify, spelledAs } from './names.ts';
 
@@ -39,8 +38,6 @@ export function resolveService(
     const message = `the service "${name}" cannot be used: ${service.errors.join('; ')}`;
     subject.error('broken-service', message, { at: ['service'], value: true });
   }
-  const notServed = INTERNAL_NOT_SERVED.get(name);
-  if (notServed !== undefined) subject.warning('not-implemented', notServed, { at: ['service'], value: true });
   return name;
 }
 

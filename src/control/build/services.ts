@@ -3,7 +3,7 @@ import type { Path } from '../../core/config/paths.ts';
 import type { ServersTransportSnapshot, ServiceSnapshot } from '../../core/snapshot.ts';
 import { checkServerUrl } from './check-server.ts';
 import { type Findings, Subject } from './findings.ts';
-import { INTERNAL_NOT_SERVED, INTERNAL_SERVICES } from './internal.ts';
+import { INTERNAL_SERVICES } from './internal.ts';
 import type { Entries, Entry } from './merge.ts';
 import { DEFAULT_TRANSPORT, INTERNAL, qualify, spelledAs } from './names.ts';
 
@@ -33,9 +33,7 @@ export function checkServices(
     snapshots[name] = { kind: 'configured', name, status: subject.status, errors: subject.errors, config };
   }
   for (const name of INTERNAL_SERVICES) {
-    const problem = INTERNAL_NOT_SERVED.get(name);
-    const status = problem === undefined ? 'enabled' : 'warning';
-    snapshots[name] = { kind: INTERNAL, name, status, errors: problem === undefined ? [] : [problem], config: {} };
+    snapshots[name] = { kind: INTERNAL, name, status: 'enabled', errors: [], config: {} };
   }
   return snapshots;
 }

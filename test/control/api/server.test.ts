@@ -29,7 +29,6 @@ describe('the internal services', () => {
   it.each([
     ['/noop@internal/x', 418, "I'm a teapot\n"],
     ['/acme-http@internal/.well-known/acme-challenge/x', 404, '404 page not found\n'],
-    ['/prometheus@internal/metrics', 404, 'metrics are not served yet\n'],
   ])('%s answers %i', async (path, status, body) => {
     await using server = await serve(stateOf(EMPTY));
     expect(await server.get(path)).toMatchObject({ status, body });

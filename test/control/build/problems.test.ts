@@ -223,14 +223,6 @@ const CASES: readonly Case[] = [
     status: 'warning',
   },
   {
-    symptom: 'metrics, which are not served yet',
-    yaml: router(`${RULE}\nservice: «prometheus@internal`),
-    code: 'not-implemented',
-    severity: 'warning',
-    message: /metrics are not served yet/,
-    status: 'warning',
-  },
-  {
     symptom: 'a server URL without a scheme',
     yaml: router(
       `${RULE}\nservice: app`,
