@@ -1,39 +1,48 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createConnection, createServer } from 'node:net';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Address, parseAddress } from '../src/core/config/address.ts';
 import { formatDiagnostic } from '../src/core/diagnostic.ts';
 import { StaticConfigError } from '../src/core/static-config-error.ts';
 import { loadStatic } from '../src/static-file.ts';
-import { curlLines } from './stand-in/curl-lines.ts';
+import { curlLines, type Ports } from './stand-in/curl-lines.ts';
 import { type StandIns, startStandIns } from './stand-in/start.ts';
+import { startLocalStepCa } from './step-ca/start.ts';
 
 /*
  * `npm start`: the proxy as it is shipped (bin/proxy) on config/proxy.yml, with stand-ins for the backends that a newcomer
  * does not have. Arguments go on to the proxy: npm start -- --entryPoints.web.address=127.0.0.1:18080
+ * With --with-step-ca it is config/step-ca/proxy.yml, and a real step-ca on this machine issues the certificates.
  *
- *   ports free? ─► stand-ins ─► bin/proxy ─► ready: what to try ─► (signal ─► passed on) ─► its exit code
+ *   ports free? ─► stand-ins (─► step-ca) ─► bin/proxy ─► ready: what to try ─► (signal ─► passed on) ─► its exit code
  */
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CONFIG = 'config/proxy.yml';
+const STEP_CA_CONFIG = 'config/step-ca/proxy.yml';
+const STEP_CA = '--with-step-ca';
 
 /** A terminal's Ctrl-C reaches this process once by itself and once more through npm. A second one on purpose comes later. */
 const SAME_SIGNAL_MS = 500;
 
-async function main(args: readonly string[]): Promise<number> {
+async function main(given: readonly string[]): Promise<number> {
   process.chdir(ROOT);
-  const { config } = loadStatic(['--config', CONFIG, ...args], process.env);
+  const withStepCa = given.includes(STEP_CA);
+  const args = given.filter((arg) => arg !== STEP_CA);
+  const file = withStepCa ? STEP_CA_CONFIG : CONFIG;
+  const { config } = loadStatic(['--config', file, ...args], process.env);
   const web = addressOf(config.entryPoints, 'web');
   const websecure = addressOf(config.entryPoints, 'websecure');
   for (const [name, address] of Object.entries({ web, websecure })) await requireFree(name, address);
 
+  const acme = config.certificatesResolvers['step-ca']?.acme;
+  const stepCa = withStepCa && acme !== undefined ? await startLocalStepCa(acme, web.port) : null;
   const standIns = await startStandIns();
   // A process group of its own: a terminal's Ctrl-C must reach the proxy once, through here. Twice means "at once".
-  const proxy = spawn(join(ROOT, 'bin/proxy'), ['run', '--config', CONFIG, ...args], {
+  const proxy = spawn(join(ROOT, 'bin/proxy'), ['run', '--config', file, ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
@@ -41,9 +50,10 @@ async function main(args: readonly string[]): Promise<number> {
   passSignalsOn(proxy);
   const ended = exitCodeOf(proxy);
   const ready = await Promise.race([whenAccepting(web, websecure).then(() => true), ended.then(() => false)]);
-  if (ready) console.log(welcome(standIns, web.port, websecure.port));
+  if (ready) console.log(welcome(standIns, { web: web.port, websecure: websecure.port }, file, stepCa?.root));
   const code = await ended;
   await standIns.close();
+  stepCa?.close();
   return code;
 }
 
@@ -111,8 +121,8 @@ function accepts(host: string, port: number): Promise<boolean> {
   });
 }
 
-function welcome({ lines }: StandIns, web: number, websecure: number): string {
-  const tries = curlLines({ web, websecure }).flatMap(({ says, command }) => [`# ${says}`, command, '']);
+function welcome({ lines }: StandIns, ports: Ports, file: string, root: string | undefined): string {
+  const tries = curlLines(ports, root).flatMap(({ says, command }) => [`# ${says}`, command, '']);
   return [
     '',
     'Backends:',
@@ -121,7 +131,10 @@ function welcome({ lines }: StandIns, web: number, websecure: number): string {
     'Try, in another terminal:',
     '',
     ...tries,
-    `Routes are in config/dynamic/: edit a file there and it is live. Ctrl-C stops everything.`,
+    ...(root === undefined
+      ? []
+      : [`Certificates come from the step-ca of this machine (root: ${root}): bin/proxy certs`]),
+    `Routes are in ${dirname(file)}/dynamic/: edit a file there and it is live. Ctrl-C stops everything.`,
   ].join('\n');
 }
 

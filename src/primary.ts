@@ -3,6 +3,7 @@ import { realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { acmeProgress, certificateVerbs } from './control/acme-commands.ts';
+import { openAcme } from './control/acme-open.ts';
 import type { AcmeService } from './control/acme-service.ts';
 import { startInternalServer } from './control/api/server.ts';
 import { type BuildOutcome, buildSnapshot } from './control/build/build-snapshot.ts';
@@ -11,6 +12,7 @@ import { explainVerb } from './control/command/explain.ts';
 import { routesVerb } from './control/command/routes.ts';
 import { type CommandVerb, startCommandServer } from './control/command/server.ts';
 import { Material } from './control/files/material.ts';
+import { isOwnAddress } from './control/own-address.ts';
 import { type FileProvider, type ProviderState, startFileProvider } from './control/providers/file.ts';
 import { Publisher } from './control/publisher.ts';
 import { type ReloadVerdict, summarize, verdictOf } from './control/reload.ts';
@@ -91,6 +93,7 @@ export class Primary {
       build: (version, live) => this.#build(version, live),
       publish: (snapshot) => this.#supervisor!.publish(snapshot),
       built: (outcome) => this.#diagnose(outcome),
+      wanted: (outcome) => this.#acme?.want(outcome.wanted),
       live: (outcome, diff, result) => this.#wentLive(outcome, diff, result),
       refused: (result, live) =>
         this.#log.error(
@@ -112,6 +115,14 @@ export class Primary {
     this.#material = await Material.open({ watch, log }, () => this.#publisher.changed());
     this.#closers.push(() => this.#material.close());
     await this.#startFileProvider(watch);
+
+    this.#acme = await openAcme(config, {
+      log,
+      changed: () => this.#publisher.changed('certificates'),
+      deliver: async (challenges) => this.#supervisor?.challenge(challenges),
+      isSelf: (address, port) => isOwnAddress(address, port, this.#publisher.live?.entryPoints ?? {}),
+    });
+    this.#closers.push(async () => this.#acme?.close());
 
     this.#defaultCertificate = await certificate;
     const built = this.#publisher.first();
@@ -151,6 +162,7 @@ export class Primary {
     this.#closers.push(() => commands.close());
     await supervisor.start(built.snapshot);
     void this.#material.watch(built.referencedFiles);
+    this.#acme?.want(built.wanted);
     const places = Object.values(built.snapshot.entryPoints).map(
       (e) => `${e.name} on ${e.host === '::' ? '' : e.host}:${e.port}`,
     );

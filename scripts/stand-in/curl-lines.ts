@@ -15,12 +15,16 @@ export interface CurlLine {
 /**
  * Commands that work as pasted into a shell, one for each row of the routing table. `--resolve` stands for DNS; `-k` is
  * for the generated certificate, which nobody signed.
+ *
+ * @param root PEM file of the root of a CA that has signed the certificates
  */
-export function curlLines({ web, websecure }: Ports): CurlLine[] {
-  const secure = (name: string, path: string, options = '', flags = '-sk'): string => {
+export function curlLines({ web, websecure }: Ports, root?: string): CurlLine[] {
+  const trust = root === undefined ? 'k' : '';
+  const secure = (name: string, path: string, options = '', flags = ''): string => {
     const host = `${name}.${DOMAIN}`;
     const more = options === '' ? '' : ` ${options}`;
-    return `curl ${flags} --resolve ${host}:${websecure}:127.0.0.1${more} https://${host}:${websecure}${path}`;
+    const ca = root === undefined ? '' : ` --cacert ${root}`;
+    return `curl -${flags}s${trust}${ca} --resolve ${host}:${websecure}:127.0.0.1${more} https://${host}:${websecure}${path}`;
   };
   const post = (body: object): string => `-H 'Content-Type: application/json' -d '${JSON.stringify(body)}'`;
   const ollama = `ollama.${DOMAIN}`;
@@ -37,17 +41,25 @@ export function curlLines({ web, websecure }: Ports): CurlLine[] {
         'granite-3b',
         '/v1/chat/completions',
         post({ model: 'granite-3b', stream: true, messages: [{ role: 'user', content: 'hello' }] }),
-        '-Nsk',
+        'N',
       ),
     },
     {
       says: 'Ollama, streamed as lines of JSON',
-      command: secure('ollama', '/api/generate', post({ model: 'stand-in', prompt: 'hello' }), '-Nsk'),
+      command: secure('ollama', '/api/generate', post({ model: 'stand-in', prompt: 'hello' }), 'N'),
     },
     { says: 'llama.cpp', command: secure('llamacpp', '/health') },
     {
       says: 'plain HTTP is redirected to HTTPS',
       command: `curl -si --resolve ${ollama}:${web}:127.0.0.1 http://${ollama}:${web}/api/tags`,
     },
+    ...(root === undefined
+      ? []
+      : [
+          {
+            says: 'the certificate with its chain, from the step-ca of this machine',
+            command: `openssl s_client -connect 127.0.0.1:${websecure} -servername ${ollama} -CAfile ${root} -showcerts </dev/null`,
+          },
+        ]),
   ];
 }

@@ -90,7 +90,8 @@ export function describeCertificates({ certificates, resolvers }: CertificateLis
   const lines = table(
     ['NAMES', 'STATE', 'EXPIRES', 'NEXT', 'FROM', 'ISSUER'],
     certificates.map((row) => [
-      row.names.join(' '),
+      // Its random name says nothing to anybody.
+      row.from === 'generated' ? '(default)' : row.names.join(' '),
       row.state,
       row.notAfter === undefined
         ? '-'

@@ -26,6 +26,8 @@ export interface PublisherOptions {
    * @returns all findings of the moment, those of providers among them
    */
   readonly built: (outcome: BuildOutcome) => readonly Diagnostic[];
+  /** What is served asks for these certificates; also where nothing else changed. */
+  readonly wanted: (outcome: BuildOutcome) => void;
   /** It is live. */
   readonly live: (outcome: BuildOutcome, diff: SnapshotDiff, result: PublishResult) => void;
   /** Workers refused it; what was live stays live. */
@@ -137,6 +139,7 @@ export class Publisher {
     const diff = diffSnapshots(before, outcome.snapshot);
     if (diff.same) {
       this.#problem = null;
+      this.#options.wanted(outcome);
       if (configured) this.#note(findings, `nothing changed, version ${before.version} is live`);
       return;
     }
@@ -153,6 +156,7 @@ export class Publisher {
     this.#live = outcome.snapshot;
     if (configured) this.#remember(before);
     this.#options.live(outcome, diff, result);
+    this.#options.wanted(outcome);
     if (configured) this.#note(findings, `version ${result.version} is live`);
   }
 

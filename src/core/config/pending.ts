@@ -47,7 +47,7 @@ const PENDING: readonly Inert[] = [
     'http',
     'plugin',
   ].map((name) => ({ pattern: `providers.${name}` })),
-  { pattern: 'certificatesResolvers.*' },
+  { pattern: 'certificatesResolvers.*.tailscale' },
   { pattern: 'metrics' },
   { pattern: 'tracing' },
   { pattern: 'log.otlp' },

@@ -72,7 +72,7 @@ describe('decodeStatic from a file', () => {
   it.each([
     ['metrics: {prometheus: {}}', 'metrics'],
     ['tracing: {otlp: {http: {endpoint: "http://x"}}}', 'tracing'],
-    ['certificatesResolvers: {r: {acme: {storage: /a.json}}}', 'certificatesResolvers.r'],
+    ['certificatesResolvers: {r: {tailscale: {}}}', 'certificatesResolvers.r.tailscale'],
     ['providers: {file: {directory: /d}, docker: {exposedByDefault: false}}', 'providers.docker'],
     ['entryPoints: {web: {address: ":80", proxyProtocol: {trustedIPs: [10.0.0.1]}}}', 'entryPoints.web.proxyProtocol'],
     ['core: {defaultRuleSyntax: v2}', 'core.defaultRuleSyntax'],
