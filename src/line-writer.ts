@@ -4,6 +4,7 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
+  readFileSync,
   readSync,
   type Stats,
   stat,
@@ -18,7 +19,9 @@ const CHUNK_BYTES = 256 * 1024;
 const MAX_CHUNKS = 32;
 /** A pipe takes so much in one piece (PIPE_BUF); of more, the lines of two processes could mix. */
 const PIPE_BYTES = 4_096;
-const RETRY_MS = 50;
+/** A reader that is slow is asked again soon, and less and less often. */
+const FIRST_RETRY_MS = 2;
+const MAX_RETRY_MS = 50;
 const COMPLAIN_EVERY_MS = 10_000;
 /** How often somebody looks whether the path still names the file that is written to. */
 const LOOK_EVERY_MS = 10_000;
@@ -38,9 +41,14 @@ export interface LineWriterOptions {
   readonly warn: (message: string, fields: Record<string, unknown>) => void;
 }
 
+/** As `write(…, 'latin1')`, without the reading of arguments. */
+interface Bytes extends Buffer {
+  latin1Write(text: string, offset: number, length: number): number;
+}
+
 /** Whole lines that are written at once. */
 interface Chunk {
-  readonly bytes: Buffer;
+  readonly bytes: Bytes;
   used: number;
   lines: number;
 }
@@ -56,6 +64,8 @@ export class LineWriter {
   readonly #flushLines: number;
   #fd: number;
   #file: Stats;
+  /** A write waits: that is for libuv's threads. */
+  #blocks: boolean;
   /** Chunks that are full, and wait for their turn. */
   #full: Chunk[] = [];
   #chunk: Chunk | null = null;
@@ -65,6 +75,7 @@ export class LineWriter {
   #flyingFd = -1;
   /** The last write ended within a line. */
   #torn = false;
+  #retryMs = FIRST_RETRY_MS;
   #timer: NodeJS.Timeout | null = null;
   #onIdle: (() => void) | null = null;
   #closed = false;
@@ -87,6 +98,7 @@ export class LineWriter {
     this.#flushLines = options.bufferingSize > 0 ? options.bufferingSize : Number.POSITIVE_INFINITY;
     this.#fd = options.open();
     this.#file = fstatSync(this.#fd);
+    this.#blocks = this.#file.isFile() || !isNonBlocking(this.#fd);
     this.terminal = isatty(this.#fd);
     process.on('exit', this.#lastWords);
   }
@@ -103,7 +115,7 @@ export class LineWriter {
       }
     }
     const { bytes, used } = chunk;
-    bytes.write(line, used, 'latin1');
+    bytes.latin1Write(line, used, line.length);
     bytes[used + size - 1] = LINE_FEED;
     chunk.used = used + size;
     chunk.lines++;
@@ -128,6 +140,7 @@ export class LineWriter {
     if (this.#fd !== this.#flyingFd) closeSync(this.#fd);
     this.#fd = fd;
     this.#file = fstatSync(fd);
+    this.#blocks = this.#file.isFile() || !isNonBlocking(fd);
     this.#torn = false;
     this.#strays = 0;
   }
@@ -171,7 +184,7 @@ export class LineWriter {
       this.#spare = null;
       this.#chunk = spare;
     } else {
-      this.#chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, size)), used: 0, lines: 0 };
+      this.#chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, size)) as Bytes, used: 0, lines: 0 };
     }
     return this.#chunk;
   }
@@ -196,20 +209,42 @@ export class LineWriter {
 
   /** Writes a chunk from `from` on, in pieces where the destination is a pipe. */
   #write(fd: number, chunk: Chunk, from: number): void {
-    const to = this.#file.isFile() ? chunk.used : endOfPiece(chunk.bytes.subarray(0, chunk.used), from);
+    if (!this.#blocks) {
+      this.#writeNow(fd, chunk, from);
+      return;
+    }
+    const to = this.#file.isFile() ? chunk.used : endOfPiece(chunk.bytes, chunk.used, from);
     write(fd, chunk.bytes, from, to - from, null, (error, written) => {
-      if (error === null) {
-        const at = from + written;
-        if (at < chunk.used) this.#write(fd, chunk, at);
-        else this.#end(fd, chunk, at, '');
-      } else if (error.code !== 'EAGAIN' && error.code !== 'EINTR') {
-        this.#end(fd, chunk, from, error.message);
-      } else if (this.#abandoned) {
-        this.#end(fd, chunk, from, 'nobody reads them');
-      } else {
-        setTimeout(() => this.#write(fd, chunk, from), RETRY_MS).unref();
-      }
+      if (error !== null) this.#failed(fd, chunk, from, error);
+      else if (from + written < chunk.used) this.#write(fd, chunk, from + written);
+      else this.#end(fd, chunk, chunk.used, '');
     });
+  }
+
+  /** The same where no write waits. */
+  #writeNow(fd: number, chunk: Chunk, from: number): void {
+    let at = from;
+    try {
+      while (at < chunk.used) {
+        at += writeSync(fd, chunk.bytes, at, endOfPiece(chunk.bytes, chunk.used, at) - at);
+        this.#retryMs = FIRST_RETRY_MS;
+      }
+    } catch (error) {
+      this.#failed(fd, chunk, at, error as NodeJS.ErrnoException);
+      return;
+    }
+    this.#end(fd, chunk, at, '');
+  }
+
+  #failed(fd: number, chunk: Chunk, at: number, error: NodeJS.ErrnoException): void {
+    if (error.code !== 'EAGAIN' && error.code !== 'EINTR') {
+      this.#end(fd, chunk, at, error.message);
+    } else if (this.#abandoned) {
+      this.#end(fd, chunk, at, 'nobody reads them');
+    } else {
+      setTimeout(() => this.#write(fd, chunk, at), this.#retryMs).unref();
+      this.#retryMs = Math.min(MAX_RETRY_MS, this.#retryMs * 2);
+    }
   }
 
   /** A write is over, at whatever it came to; the lines from `at` on are lost. */
@@ -328,12 +363,21 @@ function cutTail(fd: number, fragment: Buffer): boolean {
 }
 
 /** The end of as many whole lines as a pipe takes in one piece; of one line, where that is longer. */
-function endOfPiece(bytes: Buffer, from: number): number {
-  if (bytes.length - from <= PIPE_BYTES) return bytes.length;
+function endOfPiece(bytes: Buffer, end: number, from: number): number {
+  if (end - from <= PIPE_BYTES) return end;
   const last = bytes.lastIndexOf(LINE_FEED, from + PIPE_BYTES - 1);
   if (last >= from) return last + 1;
   const next = bytes.indexOf(LINE_FEED, from);
-  return next < 0 ? bytes.length : next + 1;
+  return next < 0 || next >= end ? end : next + 1;
+}
+
+function isNonBlocking(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    return flags !== undefined && (Number.parseInt(flags, 8) & constants.O_NONBLOCK) !== 0;
+  } catch {
+    return false;
+  }
 }
 
 function countLines(bytes: Buffer, from: number): number {

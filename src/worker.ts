@@ -219,7 +219,7 @@ class Worker implements ListenerHost {
 }
 
 const openSink: OpenSink = (path, bufferingSize, warn) =>
-  new LineWriter({ path, open: () => openLog(path, 'accessLog.filePath'), bufferingSize, flushMs: 250, warn });
+  new LineWriter({ path, open: () => openLog(path, 'accessLog.filePath'), bufferingSize, flushMs: 200, warn });
 
 function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);

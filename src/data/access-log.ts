@@ -53,16 +53,28 @@ export function openAccessLog(config: AccessLogConfig, log: Log, open: OpenSink)
   return new FormattedLog(config, log, open);
 }
 
+/** Lines are made so many at a time: code that runs over and over costs half of what it costs between two requests. */
+const BATCH = 64;
+/** Milliseconds that a line waits at most to be made. */
+const BATCH_MS = 50;
+
 class FormattedLog implements AccessLog {
   readonly #outputs: Output[] = [];
   readonly #wanted: (facts: Facts) => boolean;
   readonly #withInternals: boolean;
-  readonly #facts = new Facts();
+  readonly #batch: readonly Facts[];
+  #waiting = 0;
+  #count = 0;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(config: AccessLogConfig, log: Log, open: OpenSink) {
     const { filePath = '', stdout, bufferingSize } = config;
     this.#wanted = compileFilter(config);
     this.#withInternals = config.addInternals;
+    const size = bufferingSize > 0 ? Math.min(bufferingSize, BATCH) : BATCH;
+    this.#batch = Array.from({ length: size }, () => new Facts());
+    // Before those of the sinks, which write what they hold.
+    process.on('exit', this.#make);
     for (const path of filePath !== '' && stdout ? [filePath, ''] : [filePath]) {
       const sink = open(path, bufferingSize, (message, fields) => log('warn', `access log: ${message}`, fields));
       // On a terminal lines are for people.
@@ -81,20 +93,25 @@ class FormattedLog implements AccessLog {
   exchange(exchange: Exchange): boolean {
     const { logged } = exchange;
     if (logged === 'no' || (logged === 'internal' && !this.#withInternals)) return false;
-    this.#facts.ofExchange(exchange);
-    return this.#line();
+    const facts = this.#batch[this.#waiting]!;
+    facts.ofExchange(exchange, ++this.#count);
+    return this.#take(facts);
   }
 
   refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): boolean {
-    this.#facts.ofRefusal(entryPoint, peer, error, status);
-    return this.#line();
+    const facts = this.#batch[this.#waiting]!;
+    facts.ofRefusal(entryPoint, peer, error, status, ++this.#count);
+    return this.#take(facts);
   }
 
   reopen(): void {
+    this.#make();
     for (const { sink } of this.#outputs) sink.reopen();
   }
 
   close(done: () => void): void {
+    this.#make();
+    process.off('exit', this.#make);
     let left = this.#outputs.length;
     for (const { sink } of this.#outputs) {
       sink.close(() => {
@@ -103,22 +120,36 @@ class FormattedLog implements AccessLog {
     }
   }
 
-  #line(): boolean {
-    const facts = this.#facts;
-    let told = false;
-    if (this.#wanted(facts)) {
-      let line = '';
-      let of: Format | null = null;
-      for (const { sink, format, namesErrors } of this.#outputs) {
-        if (format !== of) line = format(facts);
-        of = format;
-        sink.write(line);
-        if (namesErrors) told = true;
-      }
+  #take(facts: Facts): boolean {
+    if (!this.#wanted(facts)) {
+      facts.forget();
+      return false;
     }
-    // The exchange must not live on in here.
-    facts.exchange = null;
-    facts.error = null;
+    let told = false;
+    for (const { format, namesErrors } of this.#outputs) {
+      format.prepare?.(facts);
+      if (namesErrors) told = true;
+    }
+    if (++this.#waiting === this.#batch.length) this.#make();
+    else this.#timer ??= setTimeout(this.#make, BATCH_MS).unref();
     return told;
   }
+
+  readonly #make = (): void => {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const waiting = this.#waiting;
+    this.#waiting = 0;
+    for (let i = 0; i < waiting; i++) {
+      const facts = this.#batch[i]!;
+      let line = '';
+      let of: Format | null = null;
+      for (const { sink, format } of this.#outputs) {
+        if (format !== of) line = format.line(facts);
+        of = format;
+        sink.write(line);
+      }
+      facts.forget();
+    }
+  };
 }

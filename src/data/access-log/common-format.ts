@@ -16,11 +16,11 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
   const header = headerMode(config);
   const path = requestPath(config.fields.queryParameters.defaultMode);
   /** Reads a field, or tells what stands for it. */
-  const given = (name: string, read: (...facts: Parameters<Format>) => string): Format => {
+  const given = (name: string, read: Make): Make => {
     const wanted = mode(name);
     return wanted === 'keep' ? read : () => (wanted === 'drop' ? '' : 'REDACTED');
   };
-  const givenHeader = (name: string): Format => {
+  const givenHeader = (name: string): Make => {
     const wanted = header(name);
     if (wanted === 'keep') return ({ exchange }) => exchange?.headers.get(name) ?? '';
     return ({ exchange }) => (wanted === 'redact' && exchange?.headers.has(name) ? 'REDACTED' : '');
@@ -44,7 +44,7 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
   const router = given('RouterName', ({ exchange }) => exchange?.routerName ?? '');
   const server = given('ServiceURL', ({ exchange }) => withoutUserInfo(exchange?.upstreamUrl) ?? '');
 
-  return (facts) => {
+  const make: Make = (facts) => {
     const head = `${word(client(facts))} - ${word(user(facts))} [${date(facts) || '-'}]`;
     const request = `"${inner(method(facts))} ${inner(target(facts))} ${inner(protocol(facts))}"`;
     const line = `${head} ${request} ${status(facts) || '-'} ${size(facts) || '-'} ${text(referer(facts))} ${text(agent(facts))}`;
@@ -52,7 +52,10 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
     const ms = timed ? Math.trunc(facts.duration) : 0;
     return `${line} ${count(facts) || '-'} ${text(router(facts))} ${text(server(facts))} ${ms}ms`;
   };
+  return { line: make };
 }
+
+type Make = (facts: Facts) => string;
 
 /** Outside quotes a space would begin the next field. */
 function word(value: string): string {

@@ -1,5 +1,6 @@
 import type { AccessLog } from '../../core/config/static.ts';
 import { H } from '../headers/known.ts';
+import { decimal } from './decimal.ts';
 import { escapeText } from './escape.ts';
 import type { Facts } from './facts.ts';
 import { type FieldMode, requestPath } from './request-path.ts';
@@ -63,22 +64,22 @@ export function fieldGroups(config: AccessLog): FieldGroups {
       // That of an untrusted peer is the same in each line of its connection.
       ClientHost: (facts) => (facts.peer.trusted ? quoted(clientHost(facts)) : NONE),
       ClientUsername: ({ exchange }) => (exchange === null || exchange.user === '' ? '"-"' : quoted(exchange.user)),
-      DownstreamContentSize: ({ exchange }) => (exchange === null ? '0' : String(exchange.responseBytes)),
-      DownstreamStatus: ({ status }) => String(status),
+      DownstreamContentSize: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.responseBytes)),
+      DownstreamStatus: ({ status }) => decimal(status),
       Duration: ({ duration }) => nanoseconds(duration),
       ErrorCode: ({ error }) => (error === null ? NONE : `"${error.code}"`),
       ErrorDetail: ({ error }) => (error === null ? NONE : quoted(error.message)),
       ErrorSource: ({ error }) => (error === null ? NONE : `"${error.source}"`),
-      OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? String(exchange.responseBytes) : '0'),
+      OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? decimal(exchange.responseBytes) : '0'),
       OriginDuration: ({ originDuration }) => (originDuration <= 0 ? '0' : nanoseconds(originDuration)),
-      OriginStatus: ({ exchange }) => (exchange === null ? '0' : String(exchange.upstreamStatus)),
+      OriginStatus: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.upstreamStatus)),
       Overhead: ({ duration, originDuration }) => nanoseconds(Math.max(0, duration - Math.max(0, originDuration))),
-      RequestContentSize: ({ exchange }) => (exchange === null ? '0' : String(exchange.requestBytes)),
-      RequestCount: ({ count }) => String(count),
+      RequestContentSize: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.requestBytes)),
+      RequestCount: ({ count }) => decimal(count),
       RequestMethod: ({ exchange }) => (exchange === null ? NONE : quoted(exchange.method)),
       RequestPath: ({ exchange }) => (exchange === null ? NONE : quoted(path(exchange))),
       RequestProtocol: ({ exchange }) => (exchange === null ? NONE : `"${exchange.protocol}"`),
-      RetryAttempts: ({ exchange }) => (exchange === null ? '0' : String(exchange.retries)),
+      RetryAttempts: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.retries)),
     },
   };
 }
@@ -130,5 +131,5 @@ function optional(text: string | undefined): string {
 }
 
 function nanoseconds(ms: number): string {
-  return String(Math.round(ms * 1e6));
+  return decimal(Math.round(ms * 1e6));
 }

@@ -4,8 +4,13 @@ import { type FieldGroups, type FieldValue, fieldGroups, fieldMode } from './fie
 import { headerFields } from './header-fields.ts';
 import { secondOf } from './timestamps.ts';
 
-/** Makes one line, without its line feed; each UTF-16 unit is one byte. */
-export type Format = (facts: Facts) => string;
+/** A format of lines. */
+export interface Format {
+  /** Reads what may be gone when the line is made, since that is done later. */
+  prepare?(facts: Facts): void;
+  /** Makes one line, without its line feed; each UTF-16 unit is one byte. */
+  line(facts: Facts): string;
+}
 
 /** Texts of routes and of hosts that are kept; when there are more, all are made anew. */
 const MAX_KEPT = 1_024;
@@ -15,46 +20,58 @@ const MAX_KEPT_LENGTH = 256;
 export function jsonFormat(config: AccessLog): Format {
   const groups = fieldGroups(config);
   const mode = fieldMode(config);
-  const text = (fields: FieldGroups[keyof FieldGroups]): Format => joined(fields, mode);
-  const peer = text(groups.peer);
-  const route = keptByRoute(text(groups.route));
-  const authority = keptByAuthority(text(groups.authority));
+  const text = (fields: FieldGroups[keyof FieldGroups]): Make => joined(fields, mode);
+  const peer = flat(text(groups.peer));
+  const route = keptByRoute(flat(text(groups.route)));
+  const authority = keptByAuthority(flat(text(groups.authority)));
   const start = keptByTime(text(groups.start));
   const rest = text(groups.rest);
   const headers = headerFields(config);
-  return (facts) => {
+  const line: Make = (facts) => {
     const { exchange } = facts;
     facts.peer.loggedFields ??= peer(facts);
-    let line = `{${facts.peer.loggedFields}${start(facts)}${rest(facts)}`;
-    if (exchange !== null) line += route(facts) + authority(facts);
-    const { local, zone } = secondOf(facts.endedAt);
-    line += `"level":"info","msg":"","time":"${local}${zone}"`;
-    if (headers !== null && exchange !== null) line += headers(exchange);
-    return `${line}}`;
+    const made = secondOf(facts.endedAt).json + facts.peer.loggedFields + start(facts);
+    if (exchange === null) return `${made}${rest(facts)}}`;
+    const all = made + route(facts) + authority(facts) + rest(facts);
+    return headers === null ? `${all}}` : `${all}${headers(exchange)}}`;
+  };
+  return {
+    // A TLS connection that is closed by then cannot tell of itself.
+    prepare(facts) {
+      facts.peer.loggedFields ??= peer(facts);
+    },
+    line,
   };
 }
 
-/** `"Name":value,` of each field that is wanted. */
-function joined(fields: Readonly<Record<string, FieldValue>>, mode: ReturnType<typeof fieldMode>): Format {
+type Make = (facts: Facts) => string;
+
+/** `,"Name":value` of each field that is wanted. */
+function joined(fields: Readonly<Record<string, FieldValue>>, mode: ReturnType<typeof fieldMode>): Make {
   const keys: string[] = [];
   const values: FieldValue[] = [];
   for (const [name, value] of Object.entries(fields)) {
     const wanted = mode(name);
     if (wanted === 'drop') continue;
-    keys.push(`"${name}":`);
+    keys.push(`,"${name}":`);
     values.push(wanted === 'keep' ? value : (facts) => (value(facts) === '' ? '' : '"REDACTED"'));
   }
   return (facts) => {
     let text = '';
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!(facts);
-      if (value !== '') text += `${keys[i]}${value},`;
+      if (value !== '') text += keys[i]! + value;
     }
     return text;
   };
 }
 
-function keptByRoute(make: Format): Format {
+/** Joined strings stay trees of their parts; one that goes into many lines is better copied once. */
+function flat(make: Make): Make {
+  return (facts) => Buffer.from(make(facts), 'latin1').toString('latin1');
+}
+
+function keptByRoute(make: Make): Make {
   interface Kept {
     readonly service: string;
     readonly url: string;
@@ -72,14 +89,17 @@ function keptByRoute(make: Format): Format {
   };
 }
 
-function keptByAuthority(make: Format): Format {
+function keptByAuthority(make: Make): Make {
   const kept = new Map<string, string>();
+  let last = '';
+  let textOfLast: string | undefined;
   return (facts) => {
     const { authority } = facts.exchange!;
-    const found = kept.get(authority);
-    if (found !== undefined) return found;
-    const text = make(facts);
+    if (authority === last && textOfLast !== undefined) return textOfLast;
+    const text = kept.get(authority) ?? make(facts);
     if (authority.length > MAX_KEPT_LENGTH) return text;
+    last = authority;
+    textOfLast = text;
     // Clients make names up.
     if (kept.size >= MAX_KEPT) kept.clear();
     kept.set(authority, text);
@@ -87,7 +107,7 @@ function keptByAuthority(make: Format): Format {
   };
 }
 
-function keptByTime(make: Format): Format {
+function keptByTime(make: Make): Make {
   let at = -1;
   let text = '';
   return (facts) => {

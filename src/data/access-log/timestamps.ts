@@ -12,6 +12,8 @@ export class Second {
   /** `23/Nov/2026:09:00:00 +0000` */
   readonly common: string;
   readonly commonLocal: string;
+  /** The begin of a JSON line. */
+  readonly json: string;
 
   constructor(at: number) {
     this.at = at;
@@ -26,6 +28,7 @@ export class Second {
     this.zone = offset === 0 ? 'Z' : `${sign}${hh}:${mm}`;
     this.common = `${common(this.utc)} +0000`;
     this.commonLocal = `${common(this.local)} ${sign}${hh}${mm}`;
+    this.json = Buffer.from(`{"level":"info","msg":"","time":"${this.local}${this.zone}"`).toString('latin1');
   }
 }
 
