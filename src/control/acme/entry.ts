@@ -30,6 +30,8 @@ export class Entry {
   refusals = 0;
   lastError: string | undefined;
   lastErrorAt: number | undefined;
+  /** The failure that the log has, and when. */
+  said: { readonly message: string; readonly at: number } | undefined;
   running: Promise<void> | null = null;
   progress: string | undefined;
   /** Ordered by hand: whatever the age of what there is, and whatever the CA's state. */

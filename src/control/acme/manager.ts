@@ -368,6 +368,11 @@ class Manager implements AcmeManager {
     if (!early) entry.current = held;
     entry.acceptedAt = now;
     entry.mourned = false;
+    entry.lastError = undefined;
+    entry.lastErrorAt = undefined;
+    entry.said = undefined;
+    entry.failures = 0;
+    entry.refusals = 0;
     this.#changed();
   }
 
@@ -377,10 +382,6 @@ class Manager implements AcmeManager {
     lane.served();
     entry.running = null;
     entry.progress = undefined;
-    entry.failures = 0;
-    entry.refusals = 0;
-    entry.lastError = undefined;
-    entry.lastErrorAt = undefined;
     if (entry.wanted) {
       this.#scheduleRenewal(entry, now);
       if (!lane.withoutRenewalInfo) entry.askAt = now;
@@ -420,7 +421,8 @@ class Manager implements AcmeManager {
     const { failures, refusals } = entry;
     const wait = retryDelay({ failures, refusals, remaining, retryAfter: error.retryAfterMs, random: Math.random() });
     entry.due = now + wait;
-    const again = now - (entry.lastErrorAt ?? 0) < SAY_AGAIN_MS && entry.lastError === error.message;
+    const again = entry.said?.message === gist(error.message) && now - entry.said.at < SAY_AGAIN_MS;
+    if (!again) entry.said = { message: gist(error.message), at: now };
     const asked =
       error.retryAfterMs === undefined || error.retryAfterMs <= wait
         ? ''
@@ -503,6 +505,11 @@ function asAcmeError(error: unknown): AcmeError {
   if (error instanceof AcmeError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new AcmeError('local', message, { cause: error });
+}
+
+/** A failure without what is different each time: tokens and the like. */
+function gist(message: string): string {
+  return message.replaceAll(/[\w-]{20,}/g, '…');
 }
 
 function compare(a: string, b: string): number {

@@ -1,18 +1,10 @@
 import { join } from 'node:path';
 import { openAcmeManager } from '../../../src/control/acme/manager.ts';
 import type { AcmeManager, AcmeOptions, WantedCertificate } from '../../../src/control/acme/types.ts';
-import { type AcmeConfig, staticConfigSchema } from '../../../src/core/config/static.ts';
+import { acmeConfig } from '../../support/acme-config.ts';
 import { type ResponderPorts, startResponder } from '../../support/challenge-responder.ts';
 import { type TempDir, tempDir } from '../../support/temp.ts';
 import { waitFor } from '../../support/wait-for.ts';
-
-/** What a resolver's settings are after their defaults. */
-export function acmeConfig(acme: Record<string, unknown>): AcmeConfig {
-  const { certificatesResolvers } = staticConfigSchema.parse({ certificatesResolvers: { r: { acme } } });
-  const config = certificatesResolvers.r?.acme;
-  if (config === undefined) throw new Error('no acme');
-  return config;
-}
 
 export interface ManagedOptions extends Partial<Omit<AcmeOptions, 'resolvers'>> {
   readonly resolvers: Readonly<Record<string, Record<string, unknown>>>;
