@@ -97,9 +97,9 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
     await using front = await startCaFront(pebble.directory);
     await using dir = await tempDir();
     const storage = join(dir.path, 'acme.json');
-    const names = Array.from({ length: 40 }, (_, i) => `n${i}.test`);
+    const names = Array.from({ length: 24 }, (_, i) => `n${i}.test`);
     const seen = new Set<string>();
-    const rounds = 5;
+    const rounds = 3;
     for (let round = 0; round <= rounds; round++) {
       const child = start(front, storage, names);
       const has = (): number => new Set(child.output().match(/^have \S+/gm)).size;
