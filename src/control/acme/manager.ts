@@ -339,7 +339,7 @@ class Manager implements AcmeManager {
       this.#accept(entry, held);
       entry.progress = 'storing';
       // Where it is not on disk the order is kept: a restart finds the certificate at the CA, and its key here.
-      if (await lane.storage.putCertificate(held)) await lane.storage.orders.delete(key);
+      if (await lane.storage.putCertificate(held)) void lane.storage.orders.delete(key);
       return held;
     } finally {
       release();

@@ -20,7 +20,7 @@ describe.skipIf(toolsMissing('certificates from pebble', ...PEBBLE_TOOLS))('a ce
     const cert = new X509Certificate(await it.certificate('a.test'));
     expect(cert.subjectAltName).toBe('DNS:a.test, DNS:b.a.test');
     expect(cert.publicKey.asymmetricKeyDetails?.namedCurve).toBe('prime256v1');
-    await waitFor('it to be stored', () => it.manager.status()[0]?.stored);
+    await waitFor('the end of the order', () => it.manager.status()[0]?.state === 'valid');
     const file = JSON.parse(await readFile(it.storage, 'utf8'));
     expect((await stat(it.storage)).mode & 0o777).toBe(0o600);
     expect(file.mesh.Account.Email).toBe('ops@a.test');
