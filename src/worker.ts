@@ -57,6 +57,15 @@ class Worker implements ListenerHost {
       case 'explain':
         send({ type: 'explained', id: message.id, answer: this.#explain(message.request) });
         break;
+      case 'neighbour':
+        this.#listeners.get(message.entryPoint)?.neighbour(message.worker, message.counts);
+        break;
+      case 'neighbour-gone':
+        for (const listener of this.#listeners.values()) listener.neighbourGone(message.worker);
+        break;
+      case 'recount':
+        for (const listener of this.#listeners.values()) listener.recount();
+        break;
       case 'reopen':
         this.#accessLog?.reopen();
         this.#log.reopen();
@@ -86,6 +95,10 @@ class Worker implements ListenerHost {
     const told = wanted && (this.#accessLog?.refused(entryPoint, peer, error, status) ?? false);
     if (!told) this.#failures.refused(entryPoint, peer, error, status);
   };
+
+  turnedAway(code: ErrorCode): void {
+    this.#errors[code] = (this.#errors[code] ?? 0) + 1;
+  }
 
   deaf(entryPoint: string, code: string): void {
     send({ type: 'deaf', entryPoint, code });
@@ -202,6 +215,14 @@ class Worker implements ListenerHost {
     }, 20);
   }
 
+  /** The other workers count with these. */
+  tellConnections(): void {
+    for (const [entryPoint, listener] of this.#listeners) {
+      const counts = listener.connectionChanges();
+      if (counts !== null) send({ type: 'connections', entryPoint, counts });
+    }
+  }
+
   report(): void {
     let connections = 0;
     for (const listener of this.#listeners.values()) connections += listener.size;
@@ -236,4 +257,5 @@ process.on('unhandledRejection', (error) => worker.crash(error));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
 onTick((now) => worker.tick(now));
 setInterval(() => worker.report(), 1_000).unref();
+setInterval(() => worker.tellConnections(), 100).unref();
 send({ type: 'ready', code: VERSION, protocol: PROTOCOL });

@@ -409,7 +409,11 @@ export class Supervisor {
       case 'listening':
         member.listening++;
         if (member.state === 'starting' && member.listening >= this.#sockets.size) member.state = 'serving';
+        this.#tellOthers(member, { type: 'recount' });
         break;
+      case 'connections':
+        this.#tellOthers(member, { ...message, type: 'neighbour', worker: member.id });
+        return;
       case 'deaf': {
         // Two processes may bind an address; who listens second is told only then.
         const at = this.#snapshot?.entryPoints[message.entryPoint];
@@ -437,8 +441,13 @@ export class Supervisor {
     if (this.#sockets.size === 0) member.state = 'serving';
   }
 
+  #tellOthers(member: WorkerProcess, message: ToWorker): void {
+    for (const other of this.#members.values()) if (other !== member) other.send(message);
+  }
+
   #exited(member: WorkerProcess, spare: boolean, how: string): void {
     this.#members.delete(member.id);
+    this.#tellOthers(member, { type: 'neighbour-gone', worker: member.id });
     this.#refusals.delete(member.id);
     if (member.report !== null) {
       this.#gone.requests += member.report.requests;

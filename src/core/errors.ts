@@ -47,6 +47,12 @@ export const ERROR_TABLE = {
   CLIENT_HEADERS_TOO_LARGE: { source: 'client', status: 431, retryable: false, text: 'the request head is too large' },
   CLIENT_UNKNOWN_CODING: { source: 'client', status: 501, retryable: false, text: 'the transfer coding is unknown' },
   CLIENT_VERSION: { source: 'client', status: 505, retryable: false, text: 'the HTTP version is not supported' },
+  CLIENT_CONNECTION_LIMIT: {
+    source: 'client',
+    status: 0,
+    retryable: false,
+    text: 'the address has too many connections open',
+  },
   CLIENT_GONE: { source: 'client', status: 499, retryable: false, text: 'the client closed the connection first' },
   // The proxy's own.
   PROXY_NO_ROUTE: { source: 'proxy', status: 404, retryable: false, text: 'no router matches' },
@@ -58,6 +64,12 @@ export const ERROR_TABLE = {
     text: 'the router uses what this proxy cannot do safely',
   },
   PROXY_NO_SERVER: { source: 'proxy', status: 503, retryable: false, text: 'no server is available' },
+  PROXY_CONNECTION_LIMIT: {
+    source: 'proxy',
+    status: 0,
+    retryable: false,
+    text: 'the entry point has too many connections open',
+  },
   PROXY_OVERLOADED: { source: 'proxy', status: 503, retryable: false, text: 'a limit is reached' },
   PROXY_DRAINING: { source: 'proxy', status: 503, retryable: false, text: 'the proxy is shutting down' },
   // The upstream's.

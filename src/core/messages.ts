@@ -1,4 +1,5 @@
 import type { AccessLog, Log } from './config/static.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Explained, ExplainRequest } from './explain.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -7,7 +8,7 @@ import type { Snapshot } from './snapshot.ts';
  * What primary and workers agree on. A rolling restart after an upgrade runs new workers under the old primary: where the
  * messages or the snapshot change in a way that the other side would misread, this number goes up.
  */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** The parts of the static configuration that workers act on themselves; fixed for a process's life. */
 export interface WorkerSettings {
@@ -24,6 +25,17 @@ export type ToWorker =
   | { readonly type: 'listen'; readonly entryPoint: string }
   /** Acknowledged by `challenged`: the authority must not come before. */
   | { readonly type: 'challenges'; readonly challenges: Challenges }
+  /** What another worker said of its connections on an entry point. */
+  | {
+      readonly type: 'neighbour';
+      readonly worker: number;
+      readonly entryPoint: string;
+      readonly counts: ConnectionCounts;
+    }
+  /** Another worker has ended, and its connections with it. */
+  | { readonly type: 'neighbour-gone'; readonly worker: number }
+  /** A worker has begun to listen, and knows nothing of the others: say all your connections. */
+  | { readonly type: 'recount' }
   /** Finish what is under way, within `graceMs`, then exit. `acceptMs`: go on accepting for that long first. */
   | { readonly type: 'drain'; readonly acceptMs: number; readonly graceMs: number }
   /** Another worker has taken over: accept no more, finish what is under way without haste, then exit. */
@@ -44,6 +56,8 @@ export type FromWorker =
   /** The worker cannot accept on the entry point's socket. `code` is the system's. */
   | { readonly type: 'deaf'; readonly entryPoint: string; readonly code: string }
   | { readonly type: 'report'; readonly report: Report }
+  /** How the open connections on an entry point changed. */
+  | { readonly type: 'connections'; readonly entryPoint: string; readonly counts: ConnectionCounts }
   /** `answer` is a message where the question failed. */
   | { readonly type: 'explained'; readonly id: number; readonly answer: Explained | string }
   | { readonly type: 'drained' };

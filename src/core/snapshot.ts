@@ -58,6 +58,17 @@ export interface EntryPointSnapshot {
   };
   readonly lifeCycle: { readonly requestAcceptGraceMs: number; readonly graceMs: number };
   readonly maxHeaderBytes: number;
+  /** 0 = no limit. */
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxConnectionsPerIP: number;
+    readonly maxHeaders: number;
+    readonly maxRequestLineBytes: number;
+    /** On one connection. */
+    readonly maxRequests: number;
+    /** Of a connection: it serves no request after this. */
+    readonly maxAgeMs: number;
+  };
   readonly sanitizePath: boolean;
   /** Whether requests get a line in the access log: those without a router, and those of routers that do not say. */
   readonly accessLogs: boolean;

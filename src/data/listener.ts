@@ -1,10 +1,12 @@
 import net, { type Server, type Socket } from 'node:net';
-import { ProxyError } from '../core/errors.ts';
+import type { ConnectionCounts } from '../core/connection-counts.ts';
+import { type ErrorCode, ProxyError } from '../core/errors.ts';
+import type { EntryPointSnapshot } from '../core/snapshot.ts';
 import type { LiveChallenges } from './challenges.ts';
 import { onTick } from './clock.ts';
 import type { Exchange, Peer, PeerTls } from './exchange.ts';
-import { DEFAULT_MAX_FIELDS, DEFAULT_MAX_LINE_BYTES } from './http1/limits.ts';
 import { type Http1Service, ServerConnection } from './http1/server-connection.ts';
+import { OpenConnections } from './open-connections.ts';
 import { plainAddress } from './plain-address.ts';
 import type { EntryPointRuntime } from './runtime.ts';
 import { TlsTerminator } from './tls/terminator.ts';
@@ -17,6 +19,8 @@ export interface ListenerHost {
   readonly challenges: LiveChallenges;
   finished(exchange: Exchange): void;
   refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void;
+  /** A connection was closed before a byte of it was read. */
+  turnedAway(code: ErrorCode): void;
   /** The listening socket cannot be accepted on. */
   deaf(entryPoint: string, code: string): void;
   log(level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
@@ -26,6 +30,8 @@ export interface ListenerHost {
 const BACKLOG = 4_096;
 /** A client that sends no request for so long is not about to send one. */
 const QUIET_MS = 1_000;
+/** Between two words in the log about the same limit. */
+const LIMIT_LOG_MS = 10_000;
 
 /** Accepts connections on one entry point, ends their TLS, and gives each to a codec. */
 export class Listener {
@@ -38,6 +44,8 @@ export class Listener {
   /** Connections before their codec: in the TLS handshake. */
   readonly #handshaking = new Set<Socket>();
   readonly #stopTicking: () => void;
+  readonly #open = new OpenConnections();
+  readonly #toldAt: Record<'total' | 'address', number> = { total: 0, address: 0 };
   #retiring = false;
   accepted = 0;
 
@@ -47,7 +55,8 @@ export class Listener {
     const { config } = host.runtime(entryPoint);
     this.#service = {
       entryPoint,
-      limits: limitsOf(config.maxHeaderBytes),
+      limits: limitsOf(config),
+      lifetime: config.limits,
       timeouts: config.timeouts,
       sanitizePath: config.sanitizePath,
       draining: false,
@@ -90,7 +99,8 @@ export class Listener {
   /** The entry point's settings may have changed with the snapshot. */
   refresh(): void {
     const { config } = this.#host.runtime(this.entryPoint);
-    this.#service.limits = limitsOf(config.maxHeaderBytes);
+    this.#service.limits = limitsOf(config);
+    this.#service.lifetime = config.limits;
     this.#service.timeouts = config.timeouts;
     this.#service.sanitizePath = config.sanitizePath;
   }
@@ -137,8 +147,18 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    this.accepted++;
     const runtime = this.#host.runtime(this.entryPoint);
+    const address = plainAddress(socket.remoteAddress);
+    if (address === null) {
+      // Gone before it was looked at.
+      socket.destroy();
+      return;
+    }
+    const trusted = runtime.trusts(address);
+    if (!this.#admits(socket, address, runtime.config.limits, trusted)) return;
+    this.accepted++;
+    this.#open.opened(address);
+    socket.once('close', () => this.#open.closed(address));
     if (!runtime.peeks && !this.#host.challenges.expectsTls) {
       this.#serve(socket, null);
       return;
@@ -159,6 +179,44 @@ export class Listener {
       }
       this.#serve(tlsSocket, info);
     });
+  }
+
+  /** One connection too many is reset at once: an answer would cost what is to be saved. */
+  #admits(socket: Socket, address: string, limits: EntryPointSnapshot['limits'], trusted: boolean): boolean {
+    const excess = this.#open.excess(address, limits, trusted);
+    if (excess === null) return true;
+    socket.resetAndDestroy();
+    this.#host.turnedAway(excess === 'total' ? 'PROXY_CONNECTION_LIMIT' : 'CLIENT_CONNECTION_LIMIT');
+    const now = performance.now();
+    if (this.#toldAt[excess] === 0 || now - this.#toldAt[excess] > LIMIT_LOG_MS) {
+      this.#toldAt[excess] = now;
+      const what =
+        excess === 'total'
+          ? `${limits.maxConnections} connections are open (limits.maxConnections)`
+          : `${address} has ${limits.maxConnectionsPerIP} connections open (limits.maxConnectionsPerIP)`;
+      this.#host.log('warn', `entry point ${this.entryPoint}: ${what}; further ones are reset`, {
+        entryPoint: this.entryPoint,
+      });
+    }
+    return false;
+  }
+
+  /** How the open connections changed since the last call. */
+  connectionChanges(): ConnectionCounts | null {
+    return this.#open.changes();
+  }
+
+  /** Another worker listens now: it is to hear of all that is open here. */
+  recount(): void {
+    this.#open.sayAll();
+  }
+
+  neighbour(worker: number, counts: ConnectionCounts): void {
+    this.#open.heard(worker, counts);
+  }
+
+  neighbourGone(worker: number): void {
+    this.#open.gone(worker);
   }
 
   #serve(socket: Socket, tls: PeerTls | null): void {
@@ -206,6 +264,10 @@ class SocketPeer implements Peer {
   }
 }
 
-function limitsOf(maxHeadBytes: number): Http1Service['limits'] {
-  return { maxHeadBytes, maxLineBytes: Math.min(maxHeadBytes, DEFAULT_MAX_LINE_BYTES), maxFields: DEFAULT_MAX_FIELDS };
+function limitsOf({ maxHeaderBytes, limits }: EntryPointSnapshot): Http1Service['limits'] {
+  return {
+    maxHeadBytes: maxHeaderBytes,
+    maxLineBytes: Math.min(maxHeaderBytes, limits.maxRequestLineBytes),
+    maxFields: limits.maxHeaders,
+  };
 }

@@ -111,6 +111,13 @@ function checkTrusted({ forwardedHeaders }: EntryPoint, place: Place, findings: 
 /** Traefik's defaults, for an entry point that nobody wrote. */
 const DEFAULTS = { readTimeout: 60_000, idleTimeout: 180_000, grace: 10_000, maxHeaderBytes: 65_536 };
 
+const DEFAULT_LIMITS: EntryPoint['limits'] = {
+  maxConnections: 20_000,
+  maxConnectionsPerIP: 10_000,
+  maxHeaders: 1_000,
+  maxRequestLineBytes: 65_536,
+};
+
 function snapshotOf(name: string, { host, port }: Address, config: EntryPoint | undefined): EntryPointSnapshot {
   const timeouts = config?.transport.respondingTimeouts;
   const lifeCycle = config?.transport.lifeCycle;
@@ -135,6 +142,11 @@ function snapshotOf(name: string, { host, port }: Address, config: EntryPoint | 
       graceMs: Math.max(0, lifeCycle?.graceTimeOut ?? DEFAULTS.grace),
     },
     maxHeaderBytes: config?.http.maxHeaderBytes ?? DEFAULTS.maxHeaderBytes,
+    limits: {
+      ...(config?.limits ?? DEFAULT_LIMITS),
+      maxRequests: Math.max(0, config?.transport.keepAliveMaxRequests ?? 0),
+      maxAgeMs: Math.max(0, config?.transport.keepAliveMaxTime ?? 0),
+    },
     sanitizePath: config?.http.sanitizePath ?? true,
     accessLogs: config?.observability.accessLogs ?? true,
   };

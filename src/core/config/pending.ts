@@ -19,8 +19,6 @@ const PENDING: readonly Inert[] = [
   { pattern: 'entryPoints.*.forwardedHeaders.notAppendXForwardedFor', unless: false },
   { pattern: 'entryPoints.*.forwardedHeaders.addXForwardedSchemeHeaders', unless: false },
   { pattern: 'entryPoints.*.proxyProtocol' },
-  { pattern: 'entryPoints.*.transport.keepAliveMaxTime' },
-  { pattern: 'entryPoints.*.transport.keepAliveMaxRequests' },
   { pattern: 'entryPoints.*.http2' },
   { pattern: 'entryPoints.*.http3' },
   { pattern: 'entryPoints.*.udp' },

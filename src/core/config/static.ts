@@ -54,6 +54,18 @@ const entryPointHttpSchema = z.strictObject({
   underscoreHeadersStrategy: z.enum(['keep', 'delete', 'reject']).default('keep'),
 });
 
+/** Ours: what one entry point lets clients use up. See docs/limits.md, where all limits stand. */
+const limitsSchema = z.strictObject({
+  /** Open at a time, all workers together; 0 = no limit. */
+  maxConnections: z.int().min(0).default(20_000),
+  /** The same for each client address. Those in `forwardedHeaders.trustedIPs` are not counted; 0 = no limit. */
+  maxConnectionsPerIP: z.int().min(0).default(10_000),
+  /** Fields in a request's head. */
+  maxHeaders: z.int().min(1).max(100_000).default(1_000),
+  /** Method, target and version; never more than `http.maxHeaderBytes`. */
+  maxRequestLineBytes: z.int().min(1_024).default(65_536),
+});
+
 export const entryPointSchema = z.strictObject({
   /** `[host]:port[/tcp|/udp]`; see parseAddress. */
   address: text,
@@ -62,6 +74,7 @@ export const entryPointSchema = z.strictObject({
   reusePort: flag.default(false),
   allowACMEByPass: flag.default(false),
   http: entryPointHttpSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
   forwardedHeaders: z
     .strictObject({
       /** Trust the forwarded headers of every peer. */

@@ -7,9 +7,6 @@ export interface HeadLimits {
   readonly maxFields: number;
 }
 
-export const DEFAULT_MAX_FIELDS = 1_000;
-export const DEFAULT_MAX_LINE_BYTES = 65_536;
-
 /** What an upstream's head may measure. */
 export const RESPONSE_LIMITS: HeadLimits = { maxHeadBytes: 262_144, maxLineBytes: 8_192, maxFields: 1_000 };
 

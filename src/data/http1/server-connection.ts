@@ -30,6 +30,8 @@ import { type RequestHead, RequestParser } from './request-head.ts';
 export interface Http1Service {
   readonly entryPoint: string;
   limits: HeadLimits;
+  /** Of one connection: requests, and milliseconds after which it serves no further one; 0 = no limit. */
+  lifetime: { readonly maxRequests: number; readonly maxAgeMs: number };
   /** Milliseconds, 0 = off. */
   timeouts: { readonly headerMs: number; readonly bodyIdleMs: number; readonly keepAliveMs: number };
   sanitizePath: boolean;
@@ -92,6 +94,7 @@ export class ServerConnection implements ClientStream {
 
   readonly #service: Http1Service;
   readonly #onClose: (connection: ServerConnection) => void;
+  readonly #openedAt = clock.now;
   #exchange: Exchange | null = null;
   #head: HeadBuffer | null = null;
   #stash: Buffer | null = null;
@@ -342,6 +345,7 @@ export class ServerConnection implements ClientStream {
       wantsUpgrade = connection.upgrade && head.minor === 1;
     }
     this.#clientCloses = !this.#keepAlive;
+    if (this.#keepAlive && this.#isWornOut()) this.#keepAlive = false;
     // With a body it would be unclear where the old protocol ends: the upgrade is ignored, as a server may (RFC 9110 §7.8).
     if (wantsUpgrade && head.hasUpgrade && this.#bodyDone) exchange.upgrade = upgradeOf(head);
     if (head.hasExpect && !this.#expect(exchange, head)) return;
@@ -355,6 +359,12 @@ export class ServerConnection implements ClientStream {
     }
     if (rest < buf.length) this.#keepForLater(buf, rest);
     service.dispatch(exchange);
+  }
+
+  #isWornOut(): boolean {
+    const { maxRequests, maxAgeMs } = this.#service.lifetime;
+    if (maxRequests > 0 && this.#requests >= maxRequests) return true;
+    return maxAgeMs > 0 && clock.now - this.#openedAt >= maxAgeMs;
   }
 
   /** RFC 9110 §10.1.1. */

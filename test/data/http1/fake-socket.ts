@@ -69,6 +69,7 @@ export function runCodec(pieces: readonly Buffer[]): CodecRun {
   const service: Http1Service = {
     entryPoint: 'web',
     limits: { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 },
+    lifetime: { maxRequests: 0, maxAgeMs: 0 },
     timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
     sanitizePath: false,
     draining: false,

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startProxy } from '../support/proxy.ts';
+import { RawClient, sendRaw } from '../support/raw-client.ts';
+import { type RecordingUpstream, startRecordingUpstream } from '../support/recording-upstream.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { allTo } from './setup.ts';
+
+const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+
+let upstream: RecordingUpstream;
+beforeAll(async () => {
+  upstream = await startRecordingUpstream();
+});
+afterAll(() => upstream.close());
+
+/** The real command with limits on its entry point. */
+function start(limits: Record<string, unknown>, more: Record<string, unknown> = {}, workers = 1) {
+  return startProxy({ static: { entryPoints: { web: { limits, ...more } } }, dynamic: allTo(upstream.url), workers });
+}
+
+/** A connection that has been answered once; `null` where it was turned away. */
+async function connect(port: number, localAddress?: string): Promise<RawClient | null> {
+  const client = await RawClient.connect({ port, ...(localAddress === undefined ? {} : { localAddress }) }).catch(
+    () => null,
+  );
+  if (client === null) return null;
+  await client.write(GET);
+  await client.waitUntil('an answer or the end', () => client.closed !== 'no' || client.receivedLength > 0);
+  return client.receivedLength > 0 ? client : null;
+}
+
+describe('entryPoints.*.limits', () => {
+  it.each([1, 2])('maxConnectionsPerIP turns one address away and no other (%i workers)', async (workers) => {
+    await using proxy = await start({ maxConnectionsPerIP: 5 }, {}, workers);
+    const port = proxy.port();
+    const open: RawClient[] = [];
+    for (let i = 0; i < 5; i++) {
+      const client = await connect(port, '127.0.0.7');
+      expect(client).not.toBeNull();
+      open.push(client!);
+    }
+    // What one worker accepted reaches the others within a tenth of a second.
+    await waitFor('the sixth to be turned away', async () => (await connect(port, '127.0.0.7')) === null);
+    await using other = (await connect(port, '127.0.0.8'))!;
+    expect(other).not.toBeNull();
+    expect(proxy.output()).toContain('127.0.0.7 has 5 connections open (limits.maxConnectionsPerIP)');
+    for (const client of open) client.socket.destroy();
+    await waitFor('room again', async () => (await connect(port, '127.0.0.7')) !== null);
+  });
+
+  it('maxConnectionsPerIP leaves a trusted gateway alone', async () => {
+    await using proxy = await start({ maxConnectionsPerIP: 2 }, { forwardedHeaders: { trustedIPs: ['127.0.0.7/32'] } });
+    for (let i = 0; i < 6; i++) expect(await connect(proxy.port(), '127.0.0.7')).not.toBeNull();
+  });
+
+  it('maxConnections is for all addresses together, and those that are open go on', async () => {
+    await using proxy = await start({ maxConnections: 3 });
+    const open = await Promise.all(['127.0.0.5', '127.0.0.6', '127.0.0.7'].map((from) => connect(proxy.port(), from)));
+    expect(await connect(proxy.port(), '127.0.0.8')).toBeNull();
+    for (const client of open) {
+      client!.clear();
+      await client!.write(GET);
+      await client!.waitForResponses(1);
+    }
+    expect(proxy.output()).toContain('3 connections are open (limits.maxConnections)');
+  });
+
+  it('maxHeaders and maxRequestLineBytes are what they say', async () => {
+    await using proxy = await start({ maxHeaders: 10, maxRequestLineBytes: 2_000 });
+    const status = async (bytes: string): Promise<number | undefined> =>
+      (await sendRaw({ port: proxy.port(), chunks: [bytes] })).responses[0]?.status;
+    const fields = (count: number): string => `GET / HTTP/1.1\r\nHost: a.test\r\n${'X: y\r\n'.repeat(count - 1)}\r\n`;
+    const line = (length: number): string =>
+      `GET /${'a'.repeat(length - 'GET / HTTP/1.1'.length)} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
+    expect([await status(fields(10)), await status(fields(11))]).toEqual([200, 431]);
+    expect([await status(line(2_000)), await status(line(2_020))]).toEqual([200, 414]);
+  });
+});
+
+describe('entryPoints.*.transport', () => {
+  it('keepAliveMaxRequests ends a connection in good order', async () => {
+    await using proxy = await start({}, { transport: { keepAliveMaxRequests: 3 } });
+    await using client = await RawClient.connect({ port: proxy.port() });
+    for (let n = 1; n <= 3; n++) {
+      await client.write(GET);
+      const { responses } = await client.waitForResponses(n);
+      expect(responses.at(-1)?.header('connection')).toBe(n < 3 ? undefined : 'close');
+    }
+    expect(await client.closes()).toBe(true);
+  });
+
+  it('keepAliveMaxTime ends a connection that is old at its next request', async () => {
+    await using proxy = await start({}, { transport: { keepAliveMaxTime: '1s' } });
+    await using client = await RawClient.connect({ port: proxy.port() });
+    let answered = 0;
+    await waitFor('a response that closes', async () => {
+      await client.write(GET);
+      const { responses } = await client.waitForResponses(++answered);
+      return responses.at(-1)?.header('connection') === 'close';
+    });
+    expect(answered).toBeGreaterThan(1);
+    expect(await client.closes()).toBe(true);
+  });
+});
