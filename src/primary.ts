@@ -12,6 +12,8 @@ import { explainVerb } from './control/command/explain.ts';
 import { routesVerb } from './control/command/routes.ts';
 import { type CommandVerb, startCommandServer } from './control/command/server.ts';
 import { Material } from './control/files/material.ts';
+import { drainVerbs } from './control/health/drain-commands.ts';
+import { Health } from './control/health/health.ts';
 import { isOwnAddress } from './control/own-address.ts';
 import { type FileProvider, type ProviderState, startFileProvider } from './control/providers/file.ts';
 import { Publisher } from './control/publisher.ts';
@@ -72,6 +74,7 @@ export class Primary {
   #provider: FileProvider | null = null;
   /** Null where no resolver is configured. */
   #acme: AcmeService | null = null;
+  readonly #health: Health;
   #files: ProviderState<FileContent> = { name: 'file', files: [], diagnostics: [] };
   #defaultCertificate!: Snapshot['tls']['defaultCertificate'];
   #staticFindings: readonly Diagnostic[];
@@ -89,6 +92,7 @@ export class Primary {
     this.#staticFindings = options.loaded.diagnostics;
     this.#log = createLogger(this.#config.log);
     this.#manager = new ServiceManager(process.env, this.#logTo);
+    this.#health = new Health({ publish: (table) => this.#supervisor?.health(table), log: this.#logTo });
     this.#publisher = new Publisher({
       build: (version, live) => this.#build(version, live),
       publish: (snapshot) => this.#supervisor!.publish(snapshot),
@@ -131,6 +135,7 @@ export class Primary {
     const supervisor = new Supervisor({
       workers: this.#wantedWorkers,
       settings: { log: config.log, ...(config.accessLog === undefined ? {} : { accessLog: config.accessLog }) },
+      outliers: (reports) => this.#health.report(reports),
       exec: join(this.#options.directory, import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js'),
       log,
     });
@@ -147,6 +152,7 @@ export class Primary {
         startedAt: this.#startedAt,
         draining: this.#stops > 0,
         version: VERSION,
+        serverStatus: (service, url) => this.#health.of(service, url).status,
         terminatingStatusCode: this.#config.ping?.terminatingStatusCode ?? 503,
         ...(this.#publisher.live === null ? {} : { status: () => this.#status(supervisor) }),
         ...(this.#acme === null ? {} : { keyAuthorization: this.#acme.keyAuthorization }),
@@ -154,6 +160,8 @@ export class Primary {
     });
     this.#closers.push(() => internal.close());
     this.#publisher.begin(built);
+    this.#health.follow(built.snapshot);
+    this.#closers.push(() => this.#health.close());
     const commands = await startCommandServer({
       socketPath: join(this.#directory, 'control.sock'),
       verbs: this.#verbs(supervisor),
@@ -300,6 +308,7 @@ export class Primary {
         live: () => this.#publisher.live!,
         settled: () => this.#publisher.settled(),
       }),
+      ...drainVerbs(this.#health),
       ['status', () => ({ ok: true, data: this.#status(supervisor) })],
       ['routes', (args) => routesVerb(this.#publisher.live!, args)],
       ['explain', (args) => explainVerb((request) => supervisor.explain(request), args)],
@@ -328,6 +337,7 @@ export class Primary {
       deaths: supervisor.deaths,
       totals: supervisor.totals,
       attempts: this.#publisher.attempts,
+      health: (service, url) => this.#health.of(service, url),
       problem: this.#publisher.problem,
       acme: this.#acme === null ? null : acmeProgress(this.#acme),
     });
@@ -407,6 +417,7 @@ export class Primary {
         certificates: summary(diff.certificates),
       },
     );
+    this.#health.follow(snapshot);
     void this.#material.watch(referencedFiles);
   }
 

@@ -8,6 +8,7 @@ import { LiveChallenges } from './data/challenges.ts';
 import { onTick } from './data/clock.ts';
 import { explain } from './data/explain.ts';
 import { FailureLog } from './data/failure-log.ts';
+import { HealthView } from './data/health-view.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
 import { LineWriter } from './line-writer.ts';
@@ -25,6 +26,7 @@ class Worker implements ListenerHost {
   #log: Logger = createLogger({ level: 'ERROR', format: 'common' });
   #accessLog: AccessLog | null = null;
   readonly challenges = new LiveChallenges();
+  readonly #health = new HealthView((reports) => send({ type: 'outliers', reports }));
   readonly #failures = new FailureLog((level, message, fields) => this.#log[level](message, fields));
   readonly #listeners = new Map<string, Listener>();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
@@ -47,6 +49,9 @@ class Worker implements ListenerHost {
       case 'challenges':
         this.challenges.take(message.challenges);
         send({ type: 'challenged', revision: message.challenges.revision });
+        break;
+      case 'health':
+        this.#health.take(message.table);
         break;
       case 'drain':
         this.#drain(message.acceptMs, message.graceMs);
@@ -117,6 +122,7 @@ class Worker implements ListenerHost {
       const previous = this.#runtime;
       const runtime = new Runtime(snapshot, previous, this.log, this.challenges);
       this.#runtime = runtime;
+      this.#health.attach(runtime.services, snapshot);
       for (const listener of this.#listeners.values()) listener.refresh();
       previous?.services.retire(runtime.services);
       send({ type: 'applied', version: snapshot.version, problems: runtime.problems });
@@ -199,6 +205,7 @@ class Worker implements ListenerHost {
   /** Called each time the coarse clock advances. */
   tick(now: number): void {
     this.#runtime?.services.tick(now);
+    this.#health.tick(now);
   }
 
   /** An exception that nobody caught: what is under way finishes, no new connection comes, the primary makes another worker. */

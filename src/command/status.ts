@@ -74,7 +74,7 @@ export function describe(status: ProxyStatus, now: number): string {
         status.services.map(({ name, status: state, servers }) => [
           name,
           state,
-          servers.map((server) => `${server.url} ${server.status}`).join(', '),
+          servers.map(describeServer).join(', '),
         ]),
       ),
     );
@@ -84,4 +84,19 @@ export function describe(status: ProxyStatus, now: number): string {
 
 function expiry(left: number): string {
   return left < 0 ? `EXPIRED ${span(-left)} ago` : `in ${span(left)}`;
+}
+
+/** `http://10.0.0.7:8000 DOWN (status 503: loading model)`. */
+function describeServer({
+  url,
+  status,
+  check,
+  ejected,
+  draining,
+}: ProxyStatus['services'][number]['servers'][number]): string {
+  const why: string[] = [];
+  if (check !== undefined && check.kind !== 'ok') why.push(check.detail);
+  if (ejected !== undefined) why.push(`out after ${ejected.reason}`);
+  if (draining === true) why.push('draining');
+  return why.length === 0 ? `${url} ${status}` : `${url} ${status} (${why.join('; ')})`;
 }

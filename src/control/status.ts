@@ -3,6 +3,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Snapshot, Status } from '../core/snapshot.ts';
 import type { AcmeProgress } from './acme-commands.ts';
 import { maskText } from './api/redact.ts';
+import type { ServerHealth } from './health/health.ts';
 import type { Attempt } from './publisher.ts';
 import type { WorkerStatus } from './supervisor.ts';
 
@@ -46,7 +47,7 @@ export interface ProxyStatus {
   readonly services: readonly {
     readonly name: string;
     readonly status: Status;
-    readonly servers: readonly { readonly url: string; readonly status: 'UP' | 'DOWN' }[];
+    readonly servers: readonly ({ readonly url: string } & ServerHealth)[];
   }[];
   readonly lastReload: Attempt | null;
   readonly reloads: { readonly succeeded: number; readonly failed: number };
@@ -68,7 +69,7 @@ export interface StatusSources {
   /** Why the last snapshot is not served. */
   readonly problem: string | null;
   readonly acme: AcmeProgress | null;
-  readonly serverStatus?: (service: string, url: string) => 'UP' | 'DOWN';
+  readonly health: (service: string, url: string) => ServerHealth;
 }
 
 /** Puts together what an operator wants to know first. */
@@ -78,7 +79,6 @@ export function statusOf(sources: StatusSources): ProxyStatus {
   const problems: string[] = [];
   if (serving < sources.wantedWorkers) problems.push(`${serving} of ${sources.wantedWorkers} workers serve`);
   if (sources.problem !== null) problems.push(sources.problem);
-  const up = sources.serverStatus ?? ((): 'UP' => 'UP');
   return {
     pid: process.pid,
     code: sources.code,
@@ -117,7 +117,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
         status: service.status,
         servers: (service.config.loadBalancer?.servers ?? []).map(({ url }) => ({
           url: maskText(url),
-          status: up(service.name, url),
+          ...sources.health(service.name, url),
         })),
       })),
     lastReload: attempts.last,

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Explained, ExplainRequest } from '../core/explain.ts';
+import type { HealthTable, OutlierReport } from '../core/health.ts';
 import { type Challenges, type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from '../core/messages.ts';
 import { OperatorError } from '../core/operator-error.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
@@ -20,6 +21,8 @@ export interface SupervisorOptions {
   /** Path of worker.ts, or of what it was compiled to; read anew at each start of a worker. */
   readonly exec: string;
   readonly log: SupervisorLog;
+  /** Workers saw servers fail. */
+  readonly outliers?: (reports: readonly OutlierReport[]) => void;
   /** A worker that was not heard for so long hangs, and is replaced. Milliseconds; 6,000 unless told. */
   readonly silenceMs?: number;
   /** How long a worker may take from its start until it serves. Milliseconds; 30,000 unless told. */
@@ -95,6 +98,7 @@ export class Supervisor {
   #checkedAt = performance.now();
   #snapshot: Snapshot | null = null;
   #challenges: Challenges | null = null;
+  #health: HealthTable | null = null;
   #stopping = false;
   #restarting = false;
   /** The old worker whose successor is starting. */
@@ -169,6 +173,12 @@ export class Supervisor {
         (m) => m.state === 'draining' || m.applied === version || this.#refusals.has(m.id),
       ),
     );
+  }
+
+  /** Hands what is known of the servers to all workers; one that starts later gets it before it listens. */
+  health(table: HealthTable): void {
+    this.#health = table;
+    this.tell({ type: 'health', table });
   }
 
   /**
@@ -392,6 +402,7 @@ export class Supervisor {
         member.code = message.code;
         member.send({ type: 'configure', settings: this.#options.settings });
         if (this.#snapshot !== null) member.send({ type: 'snapshot', snapshot: this.#snapshot });
+        if (this.#health !== null) member.send({ type: 'health', table: this.#health });
         if (this.#challenges !== null) member.send({ type: 'challenges', challenges: this.#challenges });
         break;
       case 'applied':
@@ -425,6 +436,9 @@ export class Supervisor {
         break;
       case 'report':
         member.report = message.report;
+        break;
+      case 'outliers':
+        this.#options.outliers?.(message.reports);
         break;
       case 'drained':
         break;

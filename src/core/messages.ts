@@ -2,6 +2,7 @@ import type { AccessLog, Log } from './config/static.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Explained, ExplainRequest } from './explain.ts';
+import type { HealthTable, OutlierReport } from './health.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /**
@@ -36,6 +37,8 @@ export type ToWorker =
   | { readonly type: 'neighbour-gone'; readonly worker: number }
   /** A worker has begun to listen, and knows nothing of the others: say all your connections. */
   | { readonly type: 'recount' }
+  /** What is known of the servers, all of it. */
+  | { readonly type: 'health'; readonly table: HealthTable }
   /** Finish what is under way, within `graceMs`, then exit. `acceptMs`: go on accepting for that long first. */
   | { readonly type: 'drain'; readonly acceptMs: number; readonly graceMs: number }
   /** Another worker has taken over: accept no more, finish what is under way without haste, then exit. */
@@ -60,6 +63,8 @@ export type FromWorker =
   | { readonly type: 'connections'; readonly entryPoint: string; readonly counts: ConnectionCounts }
   /** `answer` is a message where the question failed. */
   | { readonly type: 'explained'; readonly id: number; readonly answer: Explained | string }
+  /** Failed attempts at servers with passive checks. */
+  | { readonly type: 'outliers'; readonly reports: readonly OutlierReport[] }
   | { readonly type: 'drained' };
 
 /** Counters of one worker since its start. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { ProxyError } from '../core/errors.ts';
-import type { EndpointState, Outcome } from './balancer/endpoint-state.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { EndpointState } from './balancer/endpoint-state.ts';
 import type { StickyCookie } from './balancer/sticky.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
 import { KeptBody } from './body/kept-body.ts';
@@ -25,6 +26,8 @@ export interface ForwardTarget {
   readonly passHostHeader: boolean;
   readonly balancer: Balancer;
   readonly sticky: StickyCookie<Endpoint> | null;
+  /** With nobody left, those that are out are used all the same. */
+  readonly leastBad: boolean;
   readonly timeouts: Timeouts;
   readonly retryPolicy: RetryPolicy;
   readonly retryBudget: RetryBudget;
@@ -99,7 +102,9 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
       const bound = sticky.find(this.#exchange);
       if (bound !== null && this.#tried?.includes(bound) !== true) return bound;
     }
-    return balancer.pick(this.#exchange, this.#tried);
+    const picked = balancer.pick(this.#exchange, this.#tried);
+    if (picked !== null || !this.#target.leastBad) return picked;
+    return leastBad(balancer.candidates, this.#tried);
   }
 
   #attempt(endpoint: Endpoint): void {
@@ -417,4 +422,14 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     exchange.onCancel = null;
     exchange.upstreamEndedAt = performance.now();
   }
+}
+
+/** Of those that are out, the one with the least to do; who is drained stays out. */
+function leastBad(candidates: readonly Endpoint[], tried: readonly Endpoint[] | null): Endpoint | null {
+  let best: Endpoint | null = null;
+  for (const candidate of candidates) {
+    if (candidate.weight <= 0 || candidate.state.draining || tried?.includes(candidate) === true) continue;
+    if (best === null || candidate.state.inFlight < best.state.inFlight) best = candidate;
+  }
+  return best;
 }

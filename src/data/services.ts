@@ -136,6 +136,7 @@ export class Services {
       name,
       passHostHeader: config.passHostHeader,
       balancer: makeBalancer(config.strategy, endpoints, previous?.balancer ?? null),
+      leastBad: config.passiveHealthCheck?.panic === 'leastBad',
       sticky: config.sticky?.cookie === undefined ? null : new StickyCookie(config.sticky.cookie, name, endpoints),
       timeouts: timeoutsOf(config.timeouts, {
         connect: timeouts?.dialTimeout ?? 30_000,
@@ -163,6 +164,7 @@ export class Services {
       name,
       passHostHeader: true,
       balancer: new RoundRobin([endpoint], null),
+      leastBad: false,
       sticky: null,
       timeouts: { connect: 5_000, firstByte: 30_000, idle: 0, total: 0 },
       retryPolicy: NO_RETRY,

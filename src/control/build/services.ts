@@ -1,6 +1,7 @@
 import type { LoadBalancer, Server, Service, WeightedService } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
 import type { ServersTransportSnapshot, ServiceSnapshot } from '../../core/snapshot.ts';
+import { checkHealth } from './check-health.ts';
 import { checkServerUrl } from './check-server.ts';
 import { type Findings, Subject } from './findings.ts';
 import { INTERNAL_SERVICES } from './internal.ts';
@@ -150,8 +151,7 @@ function checkLoadBalancer(
   transports: Transports,
 ): LoadBalancer {
   const servers = checkServers(config.servers, subject);
-  const { serversTransport, ...rest } = config;
-  noteUnimplemented(entry.name, config, subject);
+  const { serversTransport, ...rest } = checkHealth(config, subject);
   if (serversTransport === undefined || serversTransport === '') {
     requireTransport(DEFAULT_TRANSPORT, undefined, entry, subject, transports);
     return { ...rest, servers };
@@ -190,16 +190,6 @@ function checkServers(servers: readonly Server[], subject: Subject): readonly Se
     subject.warning('no-servers', 'all servers have weight 0: every request is answered 503', { at: base });
   }
   return usable;
-}
-
-/** Options that are read and not yet acted upon. The service is served without them. */
-function noteUnimplemented(name: string, config: LoadBalancer, subject: Subject): void {
-  const note = (key: 'healthCheck' | 'passiveHealthCheck', what: string): void => {
-    const message = `service "${name}": ${what} is not acted on yet; it is served without`;
-    subject.warning('not-implemented', message, { at: ['loadBalancer', key] });
-  };
-  if (config.healthCheck !== undefined) note('healthCheck', 'healthCheck');
-  if (config.passiveHealthCheck !== undefined) note('passiveHealthCheck', 'passiveHealthCheck');
 }
 
 function requireTransport(

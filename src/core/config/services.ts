@@ -48,7 +48,8 @@ export const healthCheckSchema = z.strictObject({
   status: integer.default(0),
   scheme: text.exactOptional(),
   port: port.exactOptional(),
-  mode: z.enum(['http', 'grpc']).default('http'),
+  /** `tcp` is ours: a connection is enough. */
+  mode: z.enum(['http', 'grpc', 'tcp']).default('http'),
   interval: durationOr(30_000),
   /** Absent = the same as `interval`. */
   unhealthyInterval: duration.exactOptional(),
@@ -56,12 +57,25 @@ export const healthCheckSchema = z.strictObject({
   hostname: text.exactOptional(),
   headers: stringMap.default({}),
   followRedirects: flag.default(true),
+  /** Ours: results in a row that it takes. */
+  unhealthyThreshold: integer.default(1),
+  healthyThreshold: integer.default(1),
+  /** Ours: text that must stand in the body; empty = anything. */
+  body: text.default(''),
+  /** Ours: what a server counts as until its first check is done; `unknown` is served, as in Traefik. */
+  initial: z.enum(['healthy', 'unhealthy', 'unknown']).default('unknown'),
 });
 export type HealthCheck = DeepReadonly<z.output<typeof healthCheckSchema>>;
 
 export const passiveHealthCheckSchema = z.strictObject({
   failureWindow: durationOr(10_000),
   maxFailedAttempts: integer.default(1),
+  /** Ours: the share of a service's servers that may be out at once; one at least. */
+  maxEjectionPercent: integer.default(50),
+  /** Ours: a server is out for `failureWindow` at first, and twice as long each time that it fails again, up to this. */
+  maxEjectionTime: durationOr(300_000),
+  /** Ours: with no server left, answer 503 (`refuse`), or send to those that are out all the same (`leastBad`). */
+  panic: z.enum(['refuse', 'leastBad']).default('refuse'),
 });
 export type PassiveHealthCheck = DeepReadonly<z.output<typeof passiveHealthCheckSchema>>;
 
@@ -77,6 +91,8 @@ export const loadBalancerSchema = z.strictObject({
   healthCheck: healthCheckSchema.exactOptional(),
   passiveHealthCheck: passiveHealthCheckSchema.exactOptional(),
   timeouts: timeoutsSchema.exactOptional(),
+  /** Ours: how long a server that comes back gets less than its share, growing from a tenth. 0 = at once all of it. */
+  slowStart: durationOr(10_000),
 });
 export type LoadBalancer = DeepReadonly<z.output<typeof loadBalancerSchema>>;
 

@@ -308,14 +308,13 @@ const CASES: readonly Case[] = [
     status: 'disabled',
   },
   {
-    symptom: 'a health check, which is not done yet',
+    symptom: 'a health check whose path is no path',
     yaml: router(
       `${RULE}\nservice: app`,
-      '  services:\n    app:\n      loadBalancer:\n        servers: [{url: "http://a"}]\n        «healthCheck: {path: /}\n',
+      '  services:\n    app:\n      loadBalancer:\n        servers: [{url: "http://a"}]\n        healthCheck: {path: «health}\n',
     ),
-    code: 'not-implemented',
-    severity: 'warning',
-    message: /"app@file": healthCheck is not acted on yet/,
+    code: 'bad-value',
+    message: /the path "health" does not start with \/; the servers are not checked/,
     status: 'enabled',
   },
   {
