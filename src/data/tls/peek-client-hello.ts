@@ -4,10 +4,10 @@ import { type ClientHello, parseClientHello } from '../../core/tls/client-hello.
 export type PeekedHello = Exclude<ClientHello, { state: 'incomplete' }>;
 
 /**
- * Reads from a fresh connection until its first bytes are known to be a ClientHello or not, and puts them back: whoever
- * reads the socket next gets everything. The memory it takes is bounded by `CLIENT_HELLO_MAX_BYTES` and one read.
+ * Reads from a fresh connection until its first bytes are known to be a ClientHello or not. The memory it takes is bounded
+ * by `CLIENT_HELLO_MAX_BYTES` and one read.
  *
- * @param done called once, with what was read so far; not at all where the connection ends or is stopped before
+ * @param done called once, with what was read so far, which is no longer in the socket; not at all where the connection ends or is stopped before
  * @returns stops peeking
  */
 export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes: Buffer) => void): () => void {
@@ -32,7 +32,6 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
       return;
     }
     stop();
-    socket.unshift(bytes);
     done(hello, bytes);
   };
   socket.on('readable', onReadable);

@@ -13,7 +13,7 @@ import {
   type TlsFailureReason,
 } from './failure.ts';
 import { type PeekedHello, peekClientHello } from './peek-client-hello.ts';
-import { releaseControl, wrapServerSocket } from './server-socket.ts';
+import { feedServerSocket, releaseControl, wrapServerSocket } from './server-socket.ts';
 import { TlsInfo } from './tls-info.ts';
 
 export type TlsDone = (error: TlsFailure | null, tls: TLSSocket | null, info: TlsInfo | null) => void;
@@ -93,7 +93,10 @@ export class TlsTerminator {
     let tls: TLSSocket | null = null;
     let settled = false;
 
-    /** The first outcome is the one that counts. */
+    /**
+     * The first outcome is the one that counts. Nothing of the handshake stays on the sockets, or a connection would hold
+     * all of this for as long as it lives: some 2 KiB.
+     */
     const settle = (): boolean => {
       if (settled) return false;
       settled = true;
@@ -101,6 +104,8 @@ export class TlsTerminator {
       clearTimeout(timer);
       stopPeeking();
       socket.off('end', onEnd);
+      socket.off('close', onEnd);
+      for (const side of [socket, tls]) side?.off('error', onError).on('error', destroyFailed);
       return true;
     };
     const fail = (reason: TlsFailureReason, detail: string, lastWords?: Buffer | string): void => {
@@ -116,8 +121,7 @@ export class TlsTerminator {
     };
     const onEnd = (): void => fail('closed', 'the client closed the connection during the handshake');
     const onError = (error: Error): void => {
-      if (settled) tls?.destroy();
-      else fail(reasonOf(error), error.message);
+      fail(reasonOf(error), error.message);
     };
 
     /** A fault of ours, or a client certificate that nobody foresaw, must cost this connection and no other. */
@@ -135,11 +139,12 @@ export class TlsTerminator {
       else if (hello.state === 'malformed') refuse('malformed-hello', hello.reason);
       else {
         sni = hello.sni;
-        if (hello.alpn.length !== 1 || hello.alpn[0] !== ACME_TLS_ALPN || sni === null || !challenged(sni)) startTls();
+        if (hello.alpn.length !== 1 || hello.alpn[0] !== ACME_TLS_ALPN || sni === null || !challenged(sni, bytes))
+          startTls(bytes);
       }
     };
     /** @returns whether the connection is that of a certificate authority, and taken care of */
-    const challenged = (serverName: string): boolean => {
+    const challenged = (serverName: string, bytes: Buffer): boolean => {
       const { challenge } = this.#options;
       if (challenge === undefined) return false;
       const answer = attempt(() => ({ options: challenge(serverName) }));
@@ -155,6 +160,7 @@ export class TlsTerminator {
       wrapped.once('secure', () => {
         if (settle()) closeWith(wrapped);
       });
+      attempt(() => feedServerSocket(wrapped, bytes));
       return true;
     };
     const onPlaintext = (bytes: Buffer): void => {
@@ -163,12 +169,12 @@ export class TlsTerminator {
         const isHttp = HTTP_METHOD.test(bytes.toString('latin1', 0, 8));
         fail('not-tls', 'the client does not speak TLS', isHttp ? PLAINTEXT_ANSWER : undefined);
       } else if (settle()) {
-        socket.off('error', onError);
-        socket.off('close', onEnd);
+        socket.off('error', destroyFailed);
+        socket.unshift(bytes);
         handler(socket);
       }
     };
-    const startTls = (): void => {
+    const startTls = (bytes: Buffer): void => {
       const selection = attempt(() => this.#options.entryPoint().select(sni, () => socket.localAddress));
       if (selection === null) return;
       if (!selection.ok) {
@@ -182,6 +188,7 @@ export class TlsTerminator {
       tls = wrapped;
       wrapped.on('error', onError);
       wrapped.once('secure', () => onSecure(wrapped, options));
+      attempt(() => feedServerSocket(wrapped, bytes));
     };
     const onSecure = (secured: TLSSocket, options: CompiledOptions): void => {
       if (settled) return;
@@ -206,6 +213,11 @@ export class TlsTerminator {
     // No event will come of a socket that is gone already.
     if (socket.destroyed) process.nextTick(onEnd);
   }
+}
+
+/** The error handler of sockets that are past their handshake; a TLS socket goes with the TCP socket below it. */
+function destroyFailed(this: Socket): void {
+  this.destroy();
 }
 
 /** Sends a few bytes, then closes. What the client still sends meanwhile is dropped, and so is the client after a second. */
