@@ -15,6 +15,8 @@ export interface Options {
   readonly generator: string | null;
   /** File for the machine-readable report; null = none. */
   readonly json: string | null;
+  /** File for the report as a web page; null = none. */
+  readonly html: string | null;
   readonly quick: boolean;
   readonly help: boolean;
 }
@@ -28,6 +30,7 @@ export const USAGE = `npm run bench [-- options]
   --warmup S        warm-up seconds of a Node peer in each scenario, a fifth of it for others (default 2.5, quick 1)
   --generator NAME  force a load generator (wrk, autocannon, own) where it can do the scenario
   --json FILE       also write every sample as JSON
+  --html FILE       also write a web page with charts (one file)
   --quick           under a minute: a rough look, not a figure to quote
   --help            this text
 `;
@@ -44,6 +47,7 @@ export function readOptions(argv: readonly string[]): Options {
       warmup: { type: 'string' },
       generator: { type: 'string' },
       json: { type: 'string' },
+      html: { type: 'string' },
       quick: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -57,6 +61,7 @@ export function readOptions(argv: readonly string[]): Options {
     warmupSeconds: number('--warmup', values.warmup, quick ? 1 : 2.5, 0, 60),
     generator: values.generator ?? null,
     json: values.json ?? null,
+    html: values.html ?? null,
     quick,
     help: values.help,
   };

@@ -2,26 +2,21 @@
  * `npm run bench`: this proxy and its peers under the same load, in one run. What is compared is the CPU time a
  * request costs the proxy, and the ratio of that to a plain TCP splice. See bench/options.ts for the options.
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { certificateMissing, makeCertificate } from './certificate.ts';
+import { writeFileSync } from 'node:fs';
+import { renderPage } from './html/page.ts';
 import { GENERATORS } from './load/choose.ts';
 import { measureIdle } from './measure/idle.ts';
 import { measureMemory } from './measure/memory.ts';
-import { chooseProcessors, pinSelf } from './measure/processors.ts';
 import { measureRates } from './measure/rate.ts';
 import { measureRounds } from './measure/rounds.ts';
 import { type Bench, messageOf } from './measure/start-peer.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { DIRECT, FLOOR, PEERS } from './peers/all.ts';
 import type { Feature, Peer } from './peers/peer.ts';
-import { Processes } from './processes.ts';
-import { createProgress } from './progress.ts';
 import { NOT_MEASURED, renderReport } from './report.ts';
 import type { Failure, Report, Result } from './results.ts';
 import { findScenarios, SCENARIOS, type Scenario } from './scenarios.ts';
-import { startUpstreams } from './upstream/upstream.ts';
+import { type Session, withSession } from './session.ts';
 
 try {
   const options = readOptions(process.argv.slice(2));
@@ -44,34 +39,13 @@ async function runBench(options: Options): Promise<void> {
     return reason === null ? [] : [{ peer: peer.name, reason }];
   });
   const peers = wanted.filter((peer) => peer.missing() === null);
-  const processors = chooseProcessors();
-  pinSelf(processors.load);
-  const directory = mkdtempSync(join(tmpdir(), 'phoenix-bench-'));
-  // Workers of a server that root started may run as another user, who must get through to its files.
-  chmodSync(directory, 0o711);
-  const processes = new Processes();
-  const progress = createProgress();
-  const release = stopOnSignal(processes, directory);
-  try {
-    const upstream = await startUpstreams(processes, directory, processors.load);
-    const bench: Omit<Bench, 'certificate'> = {
-      processes,
-      processors,
-      upstreamPort: upstream.port,
-      directory,
-      rounds: options.rounds,
-      seconds: options.seconds,
-      warmupSeconds: options.warmupSeconds,
-      forcedGenerator: options.generator,
-      progress: progress.say,
-    };
-    const results = await measureAll(bench, scenarios, peers, options, missing);
-    progress.clear();
-    const report: Report = {
+  const report = await withSession({ ...options, forcedGenerator: options.generator }, async (session) => {
+    const results = await measureAll(session, scenarios, peers, options, missing);
+    return {
       date: new Date().toISOString(),
       node: process.version,
-      machine: processors.note,
-      upstream: upstream.note,
+      machine: session.bench.processors.note,
+      upstream: session.upstream,
       rounds: options.rounds,
       seconds: options.seconds,
       quick: options.quick,
@@ -79,27 +53,20 @@ async function runBench(options: Options): Promise<void> {
       missing,
       results,
       notMeasured: NOT_MEASURED,
-    };
-    process.stdout.write(renderReport(report));
-    if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  } finally {
-    progress.clear();
-    await processes.stopAll();
-    rmSync(directory, { recursive: true, force: true });
-    release();
-  }
+    } satisfies Report;
+  });
+  process.stdout.write(renderReport(report));
+  if (options.html !== null) writeFileSync(options.html, renderPage(report));
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 async function measureAll(
-  bench: Omit<Bench, 'certificate'>,
+  { bench, noCertificate }: Session,
   scenarios: readonly Scenario[],
   peers: readonly Peer[],
   options: Options,
   missing: Failure[],
 ): Promise<Result[]> {
-  const noCertificate = certificateMissing();
-  const none = { certFile: '', keyFile: '', bothFile: '' };
-  const certificate = noCertificate === null ? makeCertificate(bench.directory) : none;
   const results: Result[] = [];
   for (const scenario of scenarios) {
     if (scenario.tls && noCertificate !== null) {
@@ -110,7 +77,7 @@ async function measureAll(
         .filter((peer) => !able.includes(peer))
         .map((peer) => `${peer.name} (no ${lackedBy(peer, scenario).join(', ')})`);
       const leftOut = without.length === 0 ? '' : ` Left out: ${without.join(', ')}.`;
-      const measured = await measure({ ...bench, certificate }, scenario, able, options);
+      const measured = await measure(bench, scenario, able, options);
       results.push(...measured.map((result) => ({ ...result, notMeasured: result.notMeasured + leftOut })));
     }
   }
@@ -171,21 +138,4 @@ function versionOf(peer: Peer): string {
   } catch (error) {
     return `unknown (${messageOf(error)})`;
   }
-}
-
-/** On SIGINT and SIGTERM: stops every child by its pid, removes the run's folder, and ends. Gives the undo. */
-function stopOnSignal(processes: Processes, directory: string): () => void {
-  const stop = (signal: NodeJS.Signals): void => {
-    process.stderr.write(`\nbench: ${signal}, stopping\n`);
-    void processes.stopAll().finally(() => {
-      rmSync(directory, { recursive: true, force: true });
-      process.exit(signal === 'SIGINT' ? 130 : 143);
-    });
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-  return () => {
-    process.removeListener('SIGINT', stop);
-    process.removeListener('SIGTERM', stop);
-  };
 }

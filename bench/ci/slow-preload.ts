@@ -1,0 +1,14 @@
+/**
+ * Loaded into a proxy by `--import` to make it slower by a known amount. Work, not time, so that a slow machine has the
+ * same share of it: some two thirds of what a small request costs, in two writes.
+ */
+import { Socket } from 'node:net';
+
+const STEPS = 600;
+let sink = 1;
+
+const { write } = Socket.prototype;
+Socket.prototype.write = function slowWrite(this: Socket, ...args: Parameters<typeof write>): boolean {
+  for (let step = 0; step < STEPS; step += 1) sink = (Math.imul(sink, 1_103_515_245) + 12_345) | 0;
+  return write.apply(this, args);
+} as typeof write;
