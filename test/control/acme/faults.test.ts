@@ -3,6 +3,7 @@ import acme from 'acme-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CaFront, startCaFront } from '../../support/ca-front.ts';
 import { makeCa } from '../../support/certs.ts';
+import { startResponder } from '../../support/challenge-responder.ts';
 import { PEBBLE_TOOLS, type Pebble, startPebble } from '../../support/pebble.ts';
 import { toolsMissing } from '../../support/tools.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -141,7 +142,6 @@ describe.skipIf(toolsMissing('faults of a CA', ...PEBBLE_TOOLS))('a CA that', ()
       /^the CA could not verify bad\d\.test by http-01 \(connection\): .*; seen from here, http:\/\/bad\d\.test:\d+\/\.well-known\/acme-challenge\/ \(127\.0\.0\.1\) does not answer: .*ECONNREFUSED/,
     );
     it.want('bad1.test', 'bad2.test', 'good.test');
-    const { startResponder } = await import('../../support/challenge-responder.ts');
     await using _ = await startResponder(pebble, () => [{ ...it.manager.challenges, ...onlyFor(it, 'good.test') }]);
     await it.certificate('good.test');
     const wrong = await waitFor('the other answer', () =>

@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { replaceFile } from '../../../src/control/acme/atomic-write.ts';
@@ -221,7 +221,6 @@ describe('the storage', () => {
     const path = join(dir.path, 'acme.json');
     const { storage } = await open(path);
     await storage.putCertificate(held('r', 'a.test'));
-    const { rm } = await import('node:fs/promises');
     await rm(path);
     await storage.putCertificate(held('r', 'b.test'));
     await storage.close();
