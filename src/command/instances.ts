@@ -33,6 +33,7 @@ export async function findInstance(options: InstanceOptions): Promise<string> {
   const bases = searched();
   const closed: string[] = [];
   const found: Instance[] = [];
+  for (const base of bases) if (isClosed(base)) closed.push(base);
   for (const socket of bases.flatMap(sockets)) {
     const instance = await identify(socket);
     if (instance === 'closed') closed.push(socket);
@@ -72,6 +73,16 @@ function sockets(base: string): string[] {
   return names(base)
     .filter((name) => /^[1-9]\d*$/.test(name) && isAlive(Number(name)))
     .map((name) => join(base, name, 'control.sock'));
+}
+
+/** Whether there is a directory that we may not look into. */
+function isClosed(directory: string): boolean {
+  try {
+    readdirSync(directory);
+    return false;
+  } catch (error) {
+    return ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+  }
 }
 
 function names(directory: string): string[] {
@@ -117,7 +128,7 @@ function closedTo(socket: string): string {
   } catch {
     // Not even that may be known.
   }
-  return `permission denied for the control socket ${socket}.${owner} Run the command as its owner, as a member of its group, or as root`;
+  return `permission denied for ${socket}, where the running proxy is spoken to.${owner} Run the command as its owner, as a member of its group, or as root`;
 }
 
 function realPath(file: string): string {

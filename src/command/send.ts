@@ -11,6 +11,7 @@ export interface Reply {
 
 /** Sends one command over a control socket. @throws Error of the system where nobody answers */
 export function send(socketPath: string, verb: string, args: object, timeoutMs: number): Promise<Reply> {
+  const strange = `${socketPath} does not answer as a proxy does`;
   return new Promise((resolve, reject) => {
     const request = http.request(
       {
@@ -29,7 +30,7 @@ export function send(socketPath: string, verb: string, args: object, timeoutMs: 
             const data = JSON.parse(Buffer.concat(parts).toString('utf8')) as Record<string, unknown>;
             resolve({ ok: response.statusCode === 200, data });
           } catch {
-            reject(new CommandError(EXIT.refused, `${socketPath} does not answer as a proxy does`));
+            reject(new CommandError(EXIT.refused, strange));
           }
         });
       },
@@ -41,7 +42,11 @@ export function send(socketPath: string, verb: string, args: object, timeoutMs: 
     );
     request.on('error', (error: NodeJS.ErrnoException) =>
       reject(
-        error.code === 'ECONNRESET' ? new CommandError(EXIT.refused, 'the proxy ended before it had answered') : error,
+        error.code === 'ECONNRESET'
+          ? new CommandError(EXIT.refused, 'the proxy ended before it had answered')
+          : error.code?.startsWith('HPE_') === true
+            ? new CommandError(EXIT.refused, strange)
+            : error,
       ),
     );
     request.end(JSON.stringify(args));

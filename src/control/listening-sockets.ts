@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { OperatorError } from '../core/operator-error.ts';
+import { portOwner } from './port-owner.ts';
 
 /** A bound socket that nobody accepts on in this process: workers get duplicates of it. */
 export interface ListeningSocket {
@@ -109,10 +110,17 @@ function bind(host: string, port: number, type: 4 | 6): Handle | number {
   return error;
 }
 
+function taken(port: number): string {
+  const owner = portOwner(port);
+  return owner === null
+    ? `another process listens there; as root, ss -ltnp 'sport = :${port}' says which`
+    : `process ${owner.pid} listens there (${owner.command}); stop it, or take another port`;
+}
+
 function advice(code: string, port: number): string {
   switch (code) {
     case 'EADDRINUSE':
-      return `another process listens there (see: ss -ltnp 'sport = :${port}')`;
+      return taken(port);
     case 'EACCES':
     case 'EPERM':
       return `ports below 1024 need the capability CAP_NET_BIND_SERVICE, or root`;

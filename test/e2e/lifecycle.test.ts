@@ -110,7 +110,7 @@ describe('the command', () => {
     const child = startChild(COMMAND, ['run', '--config', file]);
     await waitFor('the command to end', () => child.exited(), { describe: child.output });
     expect((await child.exit).code).toBe(1);
-    expect(child.output()).toMatch(new RegExp(`${echo.port}.*another process listens there`, 'i'));
+    expect(child.output()).toMatch(new RegExp(`${echo.port}.*process ${process.pid} listens there`));
     expect(child.output()).not.toMatch(/^\s+at /m);
   });
 

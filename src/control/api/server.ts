@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { OperatorError } from '../../core/operator-error.ts';
 import { acmeHttp } from './acme-http.ts';
 import { type Answer, type InternalRequest, plainText, problem } from './answer.ts';
 import { api } from './api.ts';
@@ -51,7 +52,9 @@ const KEEP_ALIVE_MS = 60_000;
 export async function startInternalServer(options: InternalServerOptions): Promise<InternalServer> {
   const { socketPath } = options;
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
-    throw new Error(`${socketPath}: a socket's path has ${MAX_SOCKET_PATH} bytes at most; choose a shorter directory`);
+    throw new OperatorError(
+      `${socketPath}: a socket's path has ${MAX_SOCKET_PATH} bytes at most; choose a shorter directory`,
+    );
   }
   const server = http.createServer(
     {
@@ -64,7 +67,7 @@ export async function startInternalServer(options: InternalServerOptions): Promi
   );
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`${socketPath}: ${error.message}`, { cause: error })));
+    server.once('error', (error) => reject(new OperatorError(`${socketPath}: ${error.message}`, { cause: error })));
     server.listen({ path: socketPath }, resolve);
   });
   try {

@@ -1,5 +1,6 @@
 import { chmodSync } from 'node:fs';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { OperatorError } from '../../core/operator-error.ts';
 
 /**
  * The control socket: `proxy VERB` of another process asks here. HTTP/1.1 over a unix socket, one POST for each command:
@@ -26,7 +27,7 @@ const MAX_CONNECTIONS = 64;
 /** The owner and the group; who may reach the socket may do everything. */
 const MODE = 0o660;
 
-/** @throws Error where the socket cannot be made; the message names the path */
+/** @throws OperatorError where the socket cannot be made; the message names the path */
 export async function startCommandServer(options: CommandServerOptions): Promise<{ close(): Promise<void> }> {
   const server = http.createServer({ requestTimeout: 10_000 }, (request, response) => {
     serve(request, response, options).catch((error: unknown) => {
@@ -36,7 +37,9 @@ export async function startCommandServer(options: CommandServerOptions): Promise
   });
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(new Error(`control socket ${options.socketPath}: ${error.message}`)));
+    server.once('error', (error) =>
+      reject(new OperatorError(`control socket ${options.socketPath}: ${error.message}`)),
+    );
     server.listen(options.socketPath, () => {
       chmodSync(options.socketPath, MODE);
       resolve();
