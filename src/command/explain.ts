@@ -92,6 +92,7 @@ function describeService({ name, kind, endpoints, next }: ExplainedService): rea
     const chosen = url === next ? '  <- next in this worker' : '';
     lines.push(['', `${url} ${state}, weight ${weight}, ${inFlight} under way${chosen}`]);
   }
+  if (next === null && endpoints.length > 1) lines.push(['', 'which of them depends on the request, or on chance']);
   return lines;
 }
 
