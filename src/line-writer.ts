@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { isatty } from 'node:tty';
+import { keepFromBlocking } from './open-log.ts';
 
 /** Lines are written when there are that many bytes of them, so that a line's part of a write is small, */
 const CHUNK_BYTES = 256 * 1024;
@@ -226,6 +227,7 @@ export class LineWriter {
     let at = from;
     try {
       while (at < chunk.used) {
+        keepFromBlocking(fd);
         at += writeSync(fd, chunk.bytes, at, endOfPiece(chunk.bytes, chunk.used, at) - at);
         this.#retryMs = FIRST_RETRY_MS;
       }
@@ -336,6 +338,7 @@ export class LineWriter {
       let at = 0;
       try {
         if (this.#torn) this.#endTornLine();
+        keepFromBlocking(this.#fd);
         while (at < used) at += writeSync(this.#fd, bytes, at, used - at);
       } catch (error) {
         this.#drop(countLines(bytes.subarray(0, used), at), textOf(error));

@@ -1,7 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { LineWriter } from './line-writer.ts';
-import { openLog } from './open-log.ts';
+import { keepFromBlocking, openLog } from './open-log.ts';
 
 const STDOUT = 1;
 /** Bytes that wait for a slow reader; beyond it lines are lost rather than memory. */
@@ -119,6 +119,7 @@ export class StandardOutput implements LogDestination {
   /** @returns what the reader does not take now; null: nothing is left to do */
   #write(bytes: Buffer): Buffer | null {
     let at = 0;
+    keepFromBlocking(this.#fd);
     try {
       while (at < bytes.length) at += writeSync(this.#fd, bytes, at);
     } catch (error) {

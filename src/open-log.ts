@@ -31,8 +31,19 @@ export function openLog(path: string, setting: string): number {
   }
 }
 
-/** Keep standard output from blocking; they must live as long as the process. */
-const keepers: Socket[] = [];
+/** What sets the flag of a socket that writing does not wait; it must live as long as the process. */
+interface Keeper {
+  readonly _handle: { setBlocking(blocking: boolean): number } | null;
+}
+let keeper: (Socket & Keeper) | null = null;
+
+/**
+ * To be called before a write to what {@link openLog} opened. A socket as standard output is shared with the other
+ * processes as it is, and each of them that starts or ends lets it block again.
+ */
+export function keepFromBlocking(fd: number): void {
+  if (fd === STDOUT) keeper?._handle?.setBlocking(false);
+}
 
 /**
  * Standard output, so that writing to it never waits for a reader: a process cannot exit while one of libuv's threads does.
@@ -41,7 +52,8 @@ const keepers: Socket[] = [];
 function openStdout(): number {
   const stat = fstatSync(STDOUT);
   if (stat.isSocket()) {
-    if (keepers.length === 0) keepers.push(new Socket({ fd: STDOUT, readable: false, writable: true }).unref());
+    keeper ??= new Socket({ fd: STDOUT, readable: false, writable: true }).unref() as Socket & Keeper;
+    keepFromBlocking(STDOUT);
     return STDOUT;
   }
   if (!stat.isFIFO() && !stat.isCharacterDevice()) return STDOUT;
