@@ -48,8 +48,18 @@ async function switched(name: string): Promise<HttpUpstream & { health: number; 
     else response.end(name);
   });
   return Object.defineProperties(Object.create(upstream) as HttpUpstream & { health: number; body: string }, {
-    health: { set: (value: number) => void (state.health = value), get: () => state.health },
-    body: { set: (value: string) => void (state.body = value), get: () => state.body },
+    health: {
+      set: (value: number) => {
+        state.health = value;
+      },
+      get: () => state.health,
+    },
+    body: {
+      set: (value: string) => {
+        state.body = value;
+      },
+      get: () => state.body,
+    },
   });
 }
 

@@ -11,6 +11,7 @@ describe('decodeDynamic', () => {
   it("fills in Traefik's defaults", () => {
     const { config, diagnostics } = decodeDynamic('a.yml', 'http: {services: {s: {loadBalancer: {healthCheck: {}}}}}');
     expect(diagnostics).toEqual([]);
+    // The last ones of each are ours.
     expect(config?.http.services.s).toEqual({
       loadBalancer: {
         servers: [],
@@ -25,7 +26,12 @@ describe('decodeDynamic', () => {
           timeout: 5000,
           headers: {},
           followRedirects: true,
+          unhealthyThreshold: 1,
+          healthyThreshold: 1,
+          body: '',
+          initial: 'unknown',
         },
+        slowStart: 10_000,
       },
     });
   });
