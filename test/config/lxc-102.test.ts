@@ -78,4 +78,32 @@ describe('config/lxc-102', () => {
     expect(errors(local.diagnostics)).toEqual([]);
     expect(JSON.parse(JSON.stringify(upstreams(local)).replaceAll('127.0.0.', '10.0.0.'))).toEqual(upstreams(mesh));
   });
+
+  it('orders a certificate for each of them from the CA of the mesh', () => {
+    expect(mesh.wanted.map(({ resolver, main, sans }) => [resolver, main, ...sans])).toEqual(
+      ['granite-3b', 'granite-embedding', 'llamacpp', 'ollama', 'traefik'].map((name) => [
+        'internal-resolver',
+        `${name}.internal.thinkheads.ai`,
+      ]),
+    );
+  });
+});
+
+describe('config/step-ca', () => {
+  const local = load('proxy.yml', 'dynamic/dynamic_conf.yml');
+  const stepCa = load('step-ca/proxy.yml', 'step-ca/dynamic/dynamic_conf.yml');
+
+  it('has the same table as what npm start serves, with a certificate for each host', () => {
+    expect(errors(stepCa.diagnostics)).toEqual([]);
+    expect(upstreams(stepCa)).toEqual(upstreams(local));
+    const withoutTls = ({ snapshot }: ReturnType<typeof load>) =>
+      Object.values(snapshot.http.routers).map(({ name, rule, service, entryPoints }) => [
+        name,
+        rule,
+        service,
+        entryPoints,
+      ]);
+    expect(withoutTls(stepCa)).toEqual(withoutTls(local));
+    expect(stepCa.wanted.map(({ resolver, main }) => [resolver, main])).toHaveLength(5);
+  });
 });

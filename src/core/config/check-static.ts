@@ -101,11 +101,11 @@ function checkStorages({ certificatesResolvers }: StaticConfig, report: Report):
     if (other === undefined) users.set(acme.storage, name);
     else {
       report(
-        'warning',
+        'info',
         'shared-storage',
         ['certificatesResolvers', name, 'acme', 'storage'],
         `the resolvers \`${other}\` and \`${name}\` share the storage ${acme.storage}: each keeps its own account and certificates in it`,
-        'removing the file to renew one of them loses both; give each its own file to keep them apart',
+        'removing the file loses both, and is never needed: `proxy certs renew NAME`',
       );
     }
   }

@@ -30,11 +30,18 @@ describe("the mesh's static file", () => {
   it.each([
     ['dynamic-in-static', 'http', /move the section/],
     ['directory-wins', 'providers.file.filename', /remove one/],
-    ['shared-storage', 'certificatesResolvers.internal-resolver.acme.storage', /own file/],
   ])('is told of %s', (code, path, hint) => {
     const found = diagnostics.find((d) => d.code === code);
     expect(found).toMatchObject({ severity: 'warning', path, file: 'traefik.yml', line: expect.any(Number) });
     expect(found?.hint).toMatch(hint);
+  });
+
+  it('hears that two resolvers share a storage, which is no fault', () => {
+    expect(diagnostics.find(({ code }) => code === 'shared-storage')).toMatchObject({
+      severity: 'info',
+      path: 'certificatesResolvers.internal-resolver.acme.storage',
+      hint: expect.stringContaining('proxy certs renew'),
+    });
   });
 
   it('has nothing in it that is not acted on', () => {
