@@ -2,7 +2,16 @@
  * What may stand in a place: files; words that `proxy complete KIND` gets from the running proxy; words that are always
  * the same; anything.
  */
-export type ValueKind = 'file' | 'entrypoints' | 'urls' | 'hosts' | 'methods' | 'shells' | 'any';
+export type ValueKind =
+  | 'file'
+  | 'entrypoints'
+  | 'urls'
+  | 'hosts'
+  | 'services'
+  | 'servers'
+  | 'methods'
+  | 'shells'
+  | 'any';
 
 /** One verb, as far as completion is concerned. */
 export interface CompletedVerb {
@@ -10,7 +19,10 @@ export interface CompletedVerb {
   readonly path: readonly string[];
   /** `value` is null for a switch. */
   readonly options: readonly { readonly name: string; readonly value: ValueKind | null }[];
-  readonly argument: ValueKind | null;
+  /** In order. */
+  readonly args: readonly ValueKind[];
+  /** The last one may be repeated. */
+  readonly variadic: boolean;
 }
 
 const WORDS: Readonly<Partial<Record<ValueKind, string>>> = {
@@ -39,6 +51,9 @@ export function completionScript(verbs: readonly CompletedVerb[]): string {
       .filter((option) => option.value !== null)
       .map(({ name, value }) => `    '${path.join(' ')}:${name}') kind=${value} ;;`),
   );
+  const valued = [
+    ...new Set(verbs.flatMap(({ options }) => options.filter((o) => o.value !== null).map((o) => o.name))),
+  ];
   return `# Completion for bash: source <(proxy completion bash), or put this into /etc/bash_completion.d/proxy
 
 # Offers those of its lines that begin with what is typed. No word is expanded: it may come from a configuration.
@@ -59,13 +74,13 @@ _proxy_kind() {
       ;;
     methods) _proxy_offer < <(_proxy_words '${WORDS.methods}') ;;
     shells) _proxy_offer < <(_proxy_words '${WORDS.shells}') ;;
-    entrypoints | urls | hosts) _proxy_offer < <("\${words[0]/#\\~/$HOME}" complete "$1" 2>/dev/null) ;;
+    entrypoints | urls | hosts | services | servers) _proxy_offer < <("\${words[0]/#\\~/$HOME}" complete "$1" 2>/dev/null) ;;
   esac
 }
 
 _proxy() {
-  local line=\${COMP_LINE:0:COMP_POINT} verb='' verbs='${top.join(' ')}' options='' argument='' kind='' cur prev i
-  local -a words
+  local line=\${COMP_LINE:0:COMP_POINT} verb='' verbs='${top.join(' ')}' options='' variadic='' kind='' given=0 cur prev i
+  local -a words args=()
   # Not COMP_WORDS: bash splits those at colons and equals signs.
   read -r -a words <<< "$line"
   [[ $line == *[[:space:]] ]] && words+=('')
@@ -79,6 +94,9 @@ _proxy() {
       *" \${words[i]} "*) verb="\${verb:+$verb }\${words[i]}" ;;
       *)
         [[ -z $verb && \${words[i]} != -* ]] && verbs=''
+        # What stands behind an option is its value.
+        case " ${valued.join(' ')} " in *" \${words[i - 1]} "*) continue ;; esac
+        [[ -n $verb && \${words[i]} != -* ]] && ((given++))
         continue
         ;;
     esac
@@ -90,7 +108,7 @@ ${cases((verb) => (below(verb) === '' ? null : `verbs='${below(verb)}'`))}
   done
 
   case $verb in
-${cases(({ options, argument }) => `options='${options.map((o) => o.name).join(' ')}'${argument === null ? '' : ` argument=${argument}`}`)}
+${cases(({ options, args, variadic }) => `options='${options.map((o) => o.name).join(' ')}'${args.length === 0 ? '' : ` args=(${args.join(' ')})`}${variadic ? ' variadic=1' : ''}`)}
     *) options='--help --version' ;;
   esac
 
@@ -109,7 +127,8 @@ ${values.join('\n')}
     _proxy_offer < <(_proxy_words "$options")
   else
     [[ -n $verbs ]] && _proxy_offer < <(_proxy_words "$verbs")
-    [[ -n $argument ]] && _proxy_kind "$argument"
+    [[ -n $variadic ]] && ((given >= \${#args[@]})) && given=$((\${#args[@]} - 1))
+    ((given < \${#args[@]})) && _proxy_kind "\${args[given]}"
   fi
 
   # Readline replaces only what stands behind the last colon.

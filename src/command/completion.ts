@@ -12,6 +12,7 @@ const KINDS: Readonly<Record<string, ValueKind>> = {
   path: 'file',
   url: 'urls',
   name: 'hosts',
+  service: 'services',
   shell: 'shells',
 };
 
@@ -29,7 +30,6 @@ function* verbsOf(command: Command, above: readonly string[] = []): Iterable<Com
     const path = [...above, child.name()];
     // The words that the running proxy gives are for the script alone.
     if (child.name() === 'complete') continue;
-    const [argument] = child.registeredArguments;
     yield {
       path,
       options: [...child.options, { long: '--help', required: false, optional: false }].flatMap((option) => {
@@ -37,7 +37,11 @@ function* verbsOf(command: Command, above: readonly string[] = []): Iterable<Com
         if (long === undefined || long === null) return [];
         return [{ name: long, value: required || optional ? (KINDS[long] ?? 'any') : null }];
       }),
-      argument: argument === undefined ? null : (KINDS[argument.name()] ?? 'any'),
+      // The URL of `drain` is a server's, not a client's.
+      args: child.registeredArguments.map((argument, i) =>
+        i > 0 && argument.name() === 'url' ? 'servers' : (KINDS[argument.name()] ?? 'any'),
+      ),
+      variadic: child.registeredArguments.at(-1)?.variadic === true,
     };
     yield* verbsOf(child, path);
   }

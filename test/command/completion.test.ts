@@ -65,6 +65,10 @@ describe('completion in bash', () => {
     ['proxy certs renew ', ['app.test', 'safe.test']],
     ['proxy certs export --o', ['--out']],
     ['proxy completion ', ['bash']],
+    ['proxy drain ', ['app@file']],
+    ['proxy drain --json app@file http:', ['//127.0.0.1:9']],
+    ['proxy drain app@file http://127.0.0.1:9 ', []],
+    ['proxy check one.yml o', ['one.yml']],
     ['proxy run --workers ', []],
     ['proxy nonsense ', []],
   ])('%s', async (line, expected) => {
