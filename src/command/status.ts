@@ -35,6 +35,12 @@ export function describe(status: ProxyStatus, now: number): string {
   ];
   const errors = Object.entries(requests.errors).sort(([, a], [, b]) => b - a);
   if (errors.length > 0) lines.push(`failed      ${errors.map(([code, count]) => `${code} ${count}`).join(', ')}`);
+  const { accessLogDropped, logDropped } = requests;
+  if (accessLogDropped + logDropped > 0) {
+    lines.push(
+      `lost        ${accessLogDropped} lines of the access log, ${logDropped} of the log: a disk is or was full or slow`,
+    );
+  }
   for (const problem of status.problems) lines.push(`PROBLEM     ${problem}`);
   if (workerDeaths.count > 0) {
     const retry = workerDeaths.retryAt > now ? `, the next start in ${span(workerDeaths.retryAt - now)}` : '';

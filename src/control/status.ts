@@ -36,6 +36,9 @@ export interface ProxyStatus {
     readonly perSecond: number;
     readonly connections: number;
     readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+    /** Lines of the access log, and of the workers' log, that were lost because a destination was slow or full. */
+    readonly accessLogDropped: number;
+    readonly logDropped: number;
   };
   readonly certificates: readonly {
     readonly names: readonly string[];

@@ -93,7 +93,7 @@ export class Supervisor {
   readonly #refusals = new Map<number, string>();
   readonly #rate = new RequestRate();
   /** Counts of workers that are gone. */
-  readonly #gone = { requests: 0, errors: new Map<ErrorCode, number>() };
+  readonly #gone = { requests: 0, errors: new Map<ErrorCode, number>(), accessLogDropped: 0, logDropped: 0 };
   readonly #checks: NodeJS.Timeout;
   #checkedAt = performance.now();
   #snapshot: Snapshot | null = null;
@@ -289,12 +289,17 @@ export class Supervisor {
     readonly perSecond: number;
     readonly connections: number;
     readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+    readonly accessLogDropped: number;
+    readonly logDropped: number;
   } {
     const errors = new Map(this.#gone.errors);
+    let { accessLogDropped, logDropped } = this.#gone;
     let connections = 0;
     for (const { report } of this.#members.values()) {
       if (report === null) continue;
       connections += report.connections;
+      accessLogDropped += report.accessLogDropped;
+      logDropped += report.logDropped;
       addErrors(errors, report.errors);
     }
     return {
@@ -302,6 +307,8 @@ export class Supervisor {
       perSecond: this.#rate.perSecond,
       connections,
       errors: Object.fromEntries(errors),
+      accessLogDropped,
+      logDropped,
     };
   }
 
@@ -465,6 +472,8 @@ export class Supervisor {
     this.#refusals.delete(member.id);
     if (member.report !== null) {
       this.#gone.requests += member.report.requests;
+      this.#gone.accessLogDropped += member.report.accessLogDropped;
+      this.#gone.logDropped += member.report.logDropped;
       addErrors(this.#gone.errors, member.report.errors);
     }
     const expected = member.state === 'draining';

@@ -95,6 +95,12 @@ describe.runIf(mayMount)('a full disk', () => {
     expect(before.length).toBeGreaterThanOrEqual(100);
     expect(before.length).toBeLessThan(1_100);
 
+    // The command tells as well. Workers report once a second.
+    await waitFor('the status', () => {
+      const text = execFileSync(COMMAND, ['status', '--config', config], { encoding: 'utf8' });
+      return /^lost +[1-9]\d* lines of the access log/m.test(text);
+    });
+
     rmSync(filler);
     await waitFor('lines again', async () => {
       await send(port, 20, '/again');
