@@ -336,6 +336,7 @@ export class Primary {
       workers: supervisor.workers,
       deaths: supervisor.deaths,
       totals: supervisor.totals,
+      slots: supervisor.slots,
       attempts: this.#publisher.attempts,
       health: (service, url) => this.#health.of(service, url),
       problem: this.#publisher.problem,

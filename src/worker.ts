@@ -11,6 +11,7 @@ import { FailureLog } from './data/failure-log.ts';
 import { HealthView } from './data/health-view.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
+import { SlotDesk } from './data/slots.ts';
 import { LineWriter } from './line-writer.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { openLog } from './open-log.ts';
@@ -27,6 +28,7 @@ class Worker implements ListenerHost {
   #accessLog: AccessLog | null = null;
   readonly challenges = new LiveChallenges();
   readonly #health = new HealthView((reports) => send({ type: 'outliers', reports }));
+  readonly #slots = new SlotDesk(send);
   readonly #failures = new FailureLog((level, message, fields) => this.#log[level](message, fields));
   readonly #listeners = new Map<string, Listener>();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
@@ -70,6 +72,9 @@ class Worker implements ListenerHost {
         break;
       case 'recount':
         for (const listener of this.#listeners.values()) listener.recount();
+        break;
+      case 'slot':
+        this.#slots.receive(message.id, message.url, message.retryAfterS);
         break;
       case 'reopen':
         this.#accessLog?.reopen();
@@ -120,7 +125,7 @@ class Worker implements ListenerHost {
   #apply(snapshot: Snapshot): void {
     try {
       const previous = this.#runtime;
-      const runtime = new Runtime(snapshot, previous, this.log, this.challenges);
+      const runtime = new Runtime(snapshot, previous, this.log, this.challenges, this.#slots);
       this.#runtime = runtime;
       this.#health.attach(runtime.services, snapshot);
       for (const listener of this.#listeners.values()) listener.refresh();
@@ -206,6 +211,7 @@ class Worker implements ListenerHost {
   tick(now: number): void {
     this.#runtime?.services.tick(now);
     this.#health.tick(now);
+    this.#slots.tick();
   }
 
   /** An exception that nobody caught: what is under way finishes, no new connection comes, the primary makes another worker. */

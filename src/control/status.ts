@@ -5,6 +5,7 @@ import type { AcmeProgress } from './acme-commands.ts';
 import { maskText } from './api/redact.ts';
 import type { ServerHealth } from './health/health.ts';
 import type { Attempt } from './publisher.ts';
+import type { SlotStatus } from './slots/service-slots.ts';
 import type { WorkerStatus } from './supervisor.ts';
 
 /** What `proxy status --json` prints. Times are milliseconds since the epoch. */
@@ -51,6 +52,8 @@ export interface ProxyStatus {
     readonly name: string;
     readonly status: Status;
     readonly servers: readonly ({ readonly url: string } & ServerHealth)[];
+    /** Places at its servers; null where they have no limit. */
+    readonly slots: SlotStatus | null;
   }[];
   readonly lastReload: Attempt | null;
   readonly reloads: { readonly succeeded: number; readonly failed: number };
@@ -73,6 +76,7 @@ export interface StatusSources {
   readonly problem: string | null;
   readonly acme: AcmeProgress | null;
   readonly health: (service: string, url: string) => ServerHealth;
+  readonly slots: Readonly<Record<string, SlotStatus>>;
 }
 
 /** Puts together what an operator wants to know first. */
@@ -122,6 +126,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
           url: maskText(url),
           ...sources.health(service.name, url),
         })),
+        slots: sources.slots[service.name] ?? null,
       })),
     lastReload: attempts.last,
     reloads: { succeeded: attempts.succeeded, failed: attempts.failed },

@@ -7,6 +7,7 @@ import { OperatorError } from '../core/operator-error.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 import { RequestRate } from './request-rate.ts';
+import { SlotBook } from './slots/slot-book.ts';
 import { WorkerProcess, type WorkerState } from './worker-process.ts';
 
 export type SupervisorLog = (
@@ -92,6 +93,7 @@ export class Supervisor {
   readonly #waiters = new Set<() => void>();
   readonly #refusals = new Map<number, string>();
   readonly #rate = new RequestRate();
+  readonly #slots = new SlotBook((worker, message) => this.#members.get(worker)?.send(message));
   /** Counts of workers that are gone. */
   readonly #gone = { requests: 0, errors: new Map<ErrorCode, number>(), accessLogDropped: 0, logDropped: 0 };
   readonly #checks: NodeJS.Timeout;
@@ -133,6 +135,7 @@ export class Supervisor {
   /** Starts the workers on a first snapshot; resolves when every entry point is served by at least one of them. */
   async start(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
+    this.#slots.apply(snapshot);
     for (let i = 0; i < this.#options.workers; i++) this.#fork();
     await this.#until(() => this.#deaf !== null || this.#stopping || this.serving > 0);
     if (this.#deaf !== null) {
@@ -162,6 +165,7 @@ export class Supervisor {
   async #hand(snapshot: Snapshot): Promise<void> {
     const { version } = snapshot;
     this.#snapshot = snapshot;
+    this.#slots.apply(snapshot);
     this.#refusals.clear();
     this.#lastProblems = [];
     for (const member of this.#members.values()) {
@@ -265,6 +269,11 @@ export class Supervisor {
       requests: m.report?.requests ?? 0,
       connections: m.report?.connections ?? 0,
     }));
+  }
+
+  /** Places at servers that have a limit, by service. */
+  get slots(): SlotBook['status'] {
+    return this.#slots.status;
   }
 
   /** Workers that serve every entry point. */
@@ -447,6 +456,11 @@ export class Supervisor {
       case 'outliers':
         this.#options.outliers?.(message.reports);
         break;
+      case 'slot-request':
+      case 'slot-among':
+      case 'slot-release':
+        this.#slots.receive(member.id, message);
+        return;
       case 'drained':
         break;
     }
@@ -470,6 +484,7 @@ export class Supervisor {
     this.#members.delete(member.id);
     this.#tellOthers(member, { type: 'neighbour-gone', worker: member.id });
     this.#refusals.delete(member.id);
+    this.#slots.gone(member.id);
     if (member.report !== null) {
       this.#gone.requests += member.report.requests;
       this.#gone.accessLogDropped += member.report.accessLogDropped;

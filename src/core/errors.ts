@@ -111,6 +111,8 @@ export type ErrorCode = keyof typeof ERROR_TABLE;
 export class ProxyError extends Error {
   override readonly name = 'ProxyError';
   readonly code: ErrorCode;
+  /** Seconds after which the client may try again, told by Retry-After; 0 = not told. */
+  retryAfterS = 0;
 
   /** @param detail what happened in this case; goes to the log, never to the client */
   constructor(code: ErrorCode, detail?: string, cause?: unknown) {

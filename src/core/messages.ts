@@ -45,6 +45,8 @@ export type ToWorker =
   | { readonly type: 'retire'; readonly graceMs: number }
   /** Say what would become of a request; answered by `explained` with the same id. */
   | { readonly type: 'explain'; readonly id: number; readonly request: ExplainRequest }
+  /** `url` is the server that may be used; null where there is no place, not even to wait. */
+  | { readonly type: 'slot'; readonly id: number; readonly url: string | null; readonly retryAfterS: number }
   /** Close and reopen log files (after a rotation). */
   | { readonly type: 'reopen' };
 
@@ -65,7 +67,25 @@ export type FromWorker =
   | { readonly type: 'explained'; readonly id: number; readonly answer: Explained | string }
   /** Failed attempts at servers with passive checks. */
   | { readonly type: 'outliers'; readonly reports: readonly OutlierReport[] }
+  | { readonly type: 'slot-request'; readonly request: SlotRequest }
+  /** The servers that may be used have changed. */
+  | { readonly type: 'slot-among'; readonly id: number; readonly among: readonly string[] }
+  /** The place is free, taken or still waited for. */
+  | { readonly type: 'slot-release'; readonly id: number }
   | { readonly type: 'drained' };
+
+/** Asks for a place at a server of a service that has a limit; the primary gives them, so that all workers keep to it. */
+export interface SlotRequest {
+  /** The worker's own, counting up. */
+  readonly id: number;
+  readonly service: string;
+  /** The servers that may be used, as configured; the first is preferred. */
+  readonly among: readonly string[];
+  /** Higher goes first. */
+  readonly priority: number;
+  /** Those with the same one share; empty = everybody alike. */
+  readonly fairKey: string;
+}
 
 /** Counters of one worker since its start. */
 export interface Report {

@@ -311,12 +311,10 @@ export class Exchange {
   }
 
   /** Answers with a short text, as Traefik does for its own errors. */
-  replyText(status: number, text: string): void {
-    this.reply(
-      status,
-      HeaderList.of('Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'),
-      text,
-    );
+  replyText(status: number, text: string, retryAfterS = 0): void {
+    const headers = HeaderList.of('Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff');
+    if (retryAfterS > 0) headers.append('Retry-After', String(retryAfterS));
+    this.reply(status, headers, text);
   }
 
   /** The exchange is over: counters and the access log. Called by the codec, or by who ended a tunnel. */
@@ -340,7 +338,7 @@ export class Exchange {
       this.response.abort(error);
       return;
     }
-    this.replyText(error.status, errorBody(error));
+    this.replyText(error.status, errorBody(error), error.retryAfterS);
   }
 }
 

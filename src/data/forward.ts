@@ -3,6 +3,7 @@ import { ProxyError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EndpointState } from './balancer/endpoint-state.ts';
 import type { StickyCookie } from './balancer/sticky.ts';
+import { mayServe } from './balancer/turns.ts';
 import type { Balancer, Endpoint } from './balancer/types.ts';
 import { KeptBody } from './body/kept-body.ts';
 import { RecordedBody } from './body/recorded-body.ts';
@@ -15,6 +16,7 @@ import { H } from './headers/known.ts';
 import type { UpstreamHead } from './http1/response-head.ts';
 import type { RetryBudget } from './retry/budget.ts';
 import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from './retry/policy.ts';
+import type { SlotPolicy, SlotWaiter } from './slots.ts';
 import { splice } from './splice.ts';
 import { type Timeouts, timeoutsOf } from './timeouts.ts';
 import type { UpstreamConnection, UpstreamReceiver } from './upstream/connection.ts';
@@ -31,6 +33,8 @@ export interface ForwardTarget {
   readonly timeouts: Timeouts;
   readonly retryPolicy: RetryPolicy;
   readonly retryBudget: RetryBudget;
+  /** Set where its servers have a limit. */
+  readonly slots: SlotPolicy | null;
 }
 
 /** An endpoint that has refused every connection for this long (milliseconds) is not waited for. */
@@ -55,7 +59,7 @@ export function forward(exchange: Exchange, target: ForwardTarget): void {
  *
  * What was sent once is sent again only where nothing is done twice: POST never is.
  */
-class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
+class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaiter {
   /** Of the endpoint of the attempt under way. */
   state!: EndpointState;
   readonly #exchange: Exchange;
@@ -77,6 +81,9 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   #bodyTaken = false;
   #pause: NodeJS.Timeout | null = null;
   #total: NodeJS.Timeout | null = null;
+  /** The place at a server with a limit, had or waited for; 0 = none. */
+  #slot = 0;
+  #queueTimer: NodeJS.Timeout | null = null;
 
   constructor(exchange: Exchange, target: ForwardTarget) {
     this.#exchange = exchange;
@@ -93,7 +100,90 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     if (total > 0) this.#total = setTimeout(() => this.#late(total), total);
     const endpoint = this.#choose();
     if (endpoint === null) this.#fail(new ProxyError('PROXY_NO_SERVER', `${this.#target.name} has no server`));
-    else this.#attempt(endpoint);
+    else this.#go(endpoint);
+  }
+
+  #go(endpoint: Endpoint): void {
+    if (this.#target.slots === null) this.#attempt(endpoint);
+    else this.#ask(endpoint, this.#target.slots);
+  }
+
+  // Places at servers that have a limit.
+
+  #ask(endpoint: Endpoint, slots: SlotPolicy): void {
+    const exchange = this.#exchange;
+    this.#endpoint = endpoint;
+    if (slots.timeoutMs > 0) this.#queueTimer = setTimeout(() => this.#waitedTooLong(slots.timeoutMs), slots.timeoutMs);
+    this.#slot = slots.desk.ask(
+      this.#target.name,
+      slots.priorityOf(exchange),
+      slots.fairKeyOf(exchange),
+      this.among(),
+      this,
+    );
+  }
+
+  among(): readonly string[] {
+    const preferred = this.#endpoint;
+    const { sticky, balancer } = this.#target;
+    // Who is bound to a server waits for it.
+    if (sticky?.find(this.#exchange) === preferred) return [preferred.url];
+    const urls: string[] = [];
+    for (const candidate of balancer.candidates) {
+      if (candidate.weight === 0 || !mayServe(candidate, this.#tried)) continue;
+      if (candidate === preferred) urls.unshift(candidate.url);
+      else urls.push(candidate.url);
+    }
+    return urls;
+  }
+
+  onSlot(url: string): void {
+    this.#stopWaiting();
+    if (this.among().includes(url)) {
+      this.#attempt(this.#target.balancer.candidates.find((candidate) => candidate.url === url)!);
+      return;
+    }
+    // It went away meanwhile.
+    this.#releaseSlot();
+    const endpoint = this.#choose();
+    if (endpoint === null) this.onNoServer();
+    else this.#go(endpoint);
+  }
+
+  onNoSlot(retryAfterS: number): void {
+    this.#slot = 0;
+    this.#overloaded('every server is at its limit, and no more may wait', retryAfterS);
+  }
+
+  onNoServer(): void {
+    this.#slot = 0;
+    this.#stopWaiting();
+    this.#fail(new ProxyError('PROXY_NO_SERVER', `${this.#target.name} has no server`));
+  }
+
+  #waitedTooLong(ms: number): void {
+    this.#queueTimer = null;
+    this.#releaseSlot();
+    this.#overloaded(`waited ${ms} ms for a server`, Math.max(1, Math.ceil(ms / 1000)));
+  }
+
+  #overloaded(detail: string, retryAfterS: number): void {
+    this.#stopWaiting();
+    const error = new ProxyError('PROXY_OVERLOADED', `${this.#target.name}: ${detail}`);
+    error.retryAfterS = retryAfterS;
+    this.#fail(error);
+  }
+
+  #stopWaiting(): void {
+    if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
+    this.#queueTimer = null;
+  }
+
+  #releaseSlot(): void {
+    if (this.#slot === 0) return;
+    const slot = this.#slot;
+    this.#slot = 0;
+    this.#target.slots?.desk.release(slot);
   }
 
   #choose(): Endpoint | null {
@@ -315,11 +405,13 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
   #breakOff(): void {
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#pause = null;
+    this.#stopWaiting();
     this.#giveUp?.();
     this.#giveUp = null;
     const connection = this.#connection;
     this.#connection = null;
     connection?.destroy();
+    this.#releaseSlot();
   }
 
   // Failures.
@@ -360,7 +452,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     exchange.retries++;
     this.#detachBody();
     if (pause === 0) {
-      this.#attempt(endpoint);
+      this.#go(endpoint);
       return true;
     }
     this.#pause = setTimeout(() => {
@@ -368,7 +460,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
       // What was chosen may be gone by now.
       const now = this.#choose();
       if (now === null) this.#fail(error);
-      else this.#attempt(now);
+      else this.#go(now);
     }, pause);
     return true;
   }
@@ -412,6 +504,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter {
     if (!this.#counted) return;
     this.#counted = false;
     this.state.inFlight--;
+    this.#releaseSlot();
     if (outcome !== null) this.state.record(outcome);
   }
 

@@ -15,6 +15,7 @@ import { answerOptions, endsHere } from './options.ts';
 import type { RouteRequest } from './router/request.ts';
 import { compileRouter, type RouteDefinition, type RouteTable } from './router/table.ts';
 import { Services } from './services.ts';
+import type { SlotDesk } from './slots.ts';
 import { compileTls, type EntryPointTls, type TlsRuntime } from './tls/certificate-store.ts';
 
 /** One router, compiled: middlewares, then the service. */
@@ -147,10 +148,16 @@ export class Runtime {
   readonly problems: readonly string[];
   readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
 
-  constructor(snapshot: Snapshot, previous: Runtime | null, log: Log, challenges = new LiveChallenges()) {
+  constructor(
+    snapshot: Snapshot,
+    previous: Runtime | null,
+    log: Log,
+    challenges = new LiveChallenges(),
+    slots: SlotDesk | null = null,
+  ) {
     const problems: string[] = [];
     this.snapshot = snapshot;
-    this.services = new Services(snapshot, previous?.services ?? null);
+    this.services = new Services(snapshot, previous?.services ?? null, slots);
     this.middlewares = new MiddlewareCache(previous?.middlewares);
     const plain = new Map<string, RouteDefinition<Route>[]>();
     const secure = new Map<string, RouteDefinition<Route>[]>();

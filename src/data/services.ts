@@ -1,5 +1,6 @@
 import type { LoadBalancer } from '../core/config/dynamic.ts';
 import { ProxyError } from '../core/errors.ts';
+import { slotsPerServer } from '../core/limits.ts';
 import type { ServiceSnapshot, Snapshot } from '../core/snapshot.ts';
 import { EndpointState } from './balancer/endpoint-state.ts';
 import { makeBalancer } from './balancer/make.ts';
@@ -14,6 +15,7 @@ import { LoadBalancedService } from './service/load-balanced.ts';
 import { MirroringService } from './service/mirroring.ts';
 import type { Serving } from './service/serving.ts';
 import { WeightedService } from './service/weighted.ts';
+import { type SlotDesk, SlotPolicy } from './slots.ts';
 import { timeoutsOf } from './timeouts.ts';
 import { Pools } from './upstream/pools.ts';
 
@@ -34,9 +36,12 @@ export class Services {
   readonly #broken = new Map<string, string>();
   readonly #snapshot: Snapshot;
   readonly #previous: Services | null;
+  readonly #desk: SlotDesk | null;
 
-  constructor(snapshot: Snapshot, previous: Services | null) {
+  /** @param desk where places at servers with a limit are asked for; null: there are no limits */
+  constructor(snapshot: Snapshot, previous: Services | null, desk: SlotDesk | null) {
     this.#snapshot = snapshot;
+    this.#desk = desk;
     this.#previous = previous;
     this.#pools = new Pools(snapshot, previous === null ? null : previous.#pools);
     for (const service of Object.values(snapshot.http.services)) {
@@ -125,7 +130,11 @@ export class Services {
   #loadBalancer(name: string, config: LoadBalancer, before: Serving | null): Serving {
     const transportName = config.serversTransport ?? 'default@internal';
     const endpoints = config.servers.map((server): Endpoint => {
-      const { pool, host, path } = this.#pools.server(server.url, transportName);
+      const { pool, host, path } = this.#pools.server(
+        server.url,
+        transportName,
+        (config.maxConnections ?? 0) > 0 ? 0 : undefined,
+      );
       const { url, weight } = server;
       const basePath = server.preservePath ? path : '';
       return { url, weight, host, basePath, pool, state: this.#stateOf(name, url) };
@@ -146,6 +155,7 @@ export class Services {
       }),
       retryPolicy: DEFAULT_RETRY,
       retryBudget: previous?.retryBudget ?? new RetryBudget(RETRY_SHARE),
+      slots: this.#desk === null || slotsPerServer(config) === 0 ? null : new SlotPolicy(this.#desk, config.queue),
     });
   }
 
@@ -169,6 +179,7 @@ export class Services {
       timeouts: { connect: 5_000, firstByte: 30_000, idle: 0, total: 0 },
       retryPolicy: NO_RETRY,
       retryBudget: new RetryBudget(0),
+      slots: null,
     });
   }
 

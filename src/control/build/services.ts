@@ -1,5 +1,6 @@
 import type { LoadBalancer, Server, Service, WeightedService } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
+import { slotsPerServer } from '../../core/limits.ts';
 import type { ServersTransportSnapshot, ServiceSnapshot } from '../../core/snapshot.ts';
 import { checkHealth } from './check-health.ts';
 import { checkServerUrl } from './check-server.ts';
@@ -152,6 +153,12 @@ function checkLoadBalancer(
 ): LoadBalancer {
   const servers = checkServers(config.servers, subject);
   const { serversTransport, ...rest } = checkHealth(config, subject);
+  if (config.queue !== undefined && slotsPerServer(config) === 0) {
+    subject.warning('queue-without-limit', 'nobody waits in this queue: the servers have no limit', {
+      at: ['loadBalancer', 'queue'],
+      hint: 'add `maxInFlight: 4` for example',
+    });
+  }
   if (serversTransport === undefined || serversTransport === '') {
     requireTransport(DEFAULT_TRANSPORT, undefined, entry, subject, transports);
     return { ...rest, servers };

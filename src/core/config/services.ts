@@ -15,7 +15,7 @@ import {
   text,
 } from './scalars.ts';
 import { keyPairSchema, tlsVersion } from './tls.ts';
-import { timeoutsSchema } from './upstreams.ts';
+import { queueSchema, serverLimit, timeoutsSchema } from './upstreams.ts';
 
 export const serverSchema = z.strictObject({
   url: text,
@@ -93,6 +93,11 @@ export const loadBalancerSchema = z.strictObject({
   timeouts: timeoutsSchema.exactOptional(),
   /** Ours: how long a server that comes back gets less than its share, growing from a tenth. 0 = at once all of it. */
   slowStart: durationOr(10_000),
+  /** Requests of one server under way at a time, over all workers; 0 = no limit. */
+  maxInFlight: serverLimit,
+  /** Connections to one server at a time, over all workers; 0 = no limit. Connections are then not kept between requests. */
+  maxConnections: serverLimit,
+  queue: queueSchema.exactOptional(),
 });
 export type LoadBalancer = DeepReadonly<z.output<typeof loadBalancerSchema>>;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DeepReadonly, duration } from './scalars.ts';
+import { type DeepReadonly, duration, durationOr, text } from './scalars.ts';
 
 // What services and routers can say of their upstreams beyond Traefik.
 
@@ -15,3 +15,20 @@ export const timeoutsSchema = z.strictObject({
   total: duration.exactOptional(),
 });
 export type ConfiguredTimeouts = DeepReadonly<z.output<typeof timeoutsSchema>>;
+
+/** Where requests wait while every server is at its limit. */
+export const queueSchema = z.strictObject({
+  /** Requests that may wait, over all workers; 0 = none. */
+  limit: z.int().min(0).max(10_000).default(100),
+  /** How long one waits at most. */
+  timeout: durationOr(30_000),
+  /** Who waited longest, or least, goes first. */
+  order: z.enum(['fifo', 'lifo']).default('fifo'),
+  /** A header with a whole number: higher goes first, absent is 0. */
+  priorityHeader: text.exactOptional(),
+  /** `clientIP` or the name of a header: of those who wait, whoever is served least at the moment goes first. */
+  fairBy: text.exactOptional(),
+});
+export type Queue = DeepReadonly<z.output<typeof queueSchema>>;
+
+export const serverLimit = z.int().min(0).exactOptional();

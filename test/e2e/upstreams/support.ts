@@ -1,4 +1,7 @@
+import { send } from '../../../src/command/send.ts';
+import type { ProxyStatus } from '../../../src/control/status.ts';
 import type { LoadBalancer } from '../../../src/core/config/dynamic.ts';
+import type { ProxyProcess } from '../../support/proxy.ts';
 import { sendRaw } from '../../support/raw-client.ts';
 import type { RawResponse } from '../../support/response-splitter.ts';
 
@@ -36,4 +39,10 @@ export async function ask(
   const head = [`${method} ${path} HTTP/1.1`, 'Host: a.test', 'Connection: close', ...headers, ...length].join('\r\n');
   const { responses } = await sendRaw({ port, methods: [method], chunks: [`${head}\r\n\r\n${body ?? ''}`] });
   return responses.filter(({ status }) => status >= 200)[0]!;
+}
+
+/** What `proxy status --json` prints, asked over the control socket. */
+export async function statusOf(proxy: ProxyProcess): Promise<ProxyStatus> {
+  const socket = `${proxy.env.RUNTIME_DIRECTORY}/${proxy.pid}/control.sock`;
+  return (await send(socket, 'status', {}, 5_000)).data as unknown as ProxyStatus;
 }
