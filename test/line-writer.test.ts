@@ -4,14 +4,16 @@ import {
   constants,
   existsSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { LineWriter } from '../src/line-writer.ts';
 import { openLog } from '../src/open-log.ts';
 import { type Child, startChild } from './support/child.ts';
@@ -27,6 +29,13 @@ function writer(path: string, warnings: string[] = [], bufferingSize = 0): LineW
     warn: (message) => warnings.push(message),
   });
 }
+
+/** Moves the clock by which the writer looks after its file. */
+function later(ms: number): void {
+  const now = performance.now() + ms;
+  vi.spyOn(performance, 'now').mockImplementation(() => now);
+}
+afterEach(() => vi.restoreAllMocks());
 
 function close(lines: LineWriter): Promise<void> {
   return new Promise((resolve) => lines.close(resolve));
@@ -106,6 +115,60 @@ describe('the line writer', () => {
     await close(lines);
     expect(warnings).toEqual([expect.stringMatching(/^not reopened, the old file stays in use: .*is not a directory/)]);
     expect(readFileSync(join(dir.path, 'b', 'a.log'), 'utf8')).toBe('one\n');
+  });
+
+  it('tries again later to open what it could not, and says so once it is open', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a', 'a.log');
+    const warnings: string[] = [];
+    const lines = writer(path, warnings, 1);
+    renameSync(join(dir.path, 'a'), join(dir.path, 'b'));
+    writeFileSync(join(dir.path, 'a'), 'no directory');
+    lines.reopen();
+    rmSync(join(dir.path, 'a'));
+    lines.write('to the old file');
+    await waitFor('the first line', () => readFileSync(join(dir.path, 'b', 'a.log'), 'utf8').length > 0);
+    later(11_000);
+    lines.write('to the new one');
+    await waitFor('the second line', () => readFileSync(path, 'utf8') === 'to the new one\n');
+    await close(lines);
+    expect(warnings).toEqual([expect.stringMatching(/^not reopened/), `${path} is open again`]);
+  });
+
+  it.each([
+    ['removed', (path: string) => rmSync(path)],
+    ['replaced', (path: string) => renameSync(path, `${path}.1`)],
+  ])('notices after a while that its file was %s, though nobody told', async (_, take) => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a.log');
+    const lines = writer(path, [], 1);
+    take(path);
+    // The first look may be in the middle of a rotation, and changes nothing.
+    for (let look = 0; look < 500 && !existsSync(path); look++) {
+      later(11_000);
+      lines.write('on the way');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    vi.restoreAllMocks();
+    lines.write('seen');
+    await waitFor('the line', () => readFileSync(path, 'utf8').includes('seen\n'));
+    await close(lines);
+  });
+
+  it('keeps no descriptor, however often it is reopened while it writes', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'a.log');
+    const lines = writer(path, [], 1);
+    const before = readdirSync('/proc/self/fd').length;
+    for (let i = 0; i < 300; i++) {
+      lines.write(`line ${i}`);
+      lines.reopen();
+      lines.reopen();
+      if (i % 10 === 0) await new Promise(setImmediate);
+    }
+    await waitFor('all lines', () => readFileSync(path, 'utf8').split('\n').length === 301);
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
+    await close(lines);
   });
 
   it.runIf(existsSync('/dev/full'))('counts what a full disk loses, says it once, and goes on', async () => {

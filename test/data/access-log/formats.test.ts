@@ -252,6 +252,13 @@ describe('the common access log', () => {
     expect(text[1]).toMatch(/^192\.0\.2\.7 - - \[.*\] "- - -" 400 0 "-" "-" 2 "-" "-" 0ms$/);
   });
 
+  it('has the local time, and no duration, where the other is dropped, as in Traefik', async () => {
+    const text = await lines({ fields: { names: { StartUTC: 'drop', Duration: 'drop' } } }, (log) => {
+      log.exchange(exchange({ state: { startedAt: performance.now() - 2_000 } }));
+    });
+    expect(text[0]).toMatch(/ - - \[\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] .* 0ms$/);
+  });
+
   it('shows - for what is dropped', async () => {
     const text = await lines({ fields: { names: { ClientHost: 'drop', ClientUsername: 'redact' } } }, (log) => {
       log.exchange(exchange());
