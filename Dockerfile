@@ -20,6 +20,9 @@ RUN npm ci --omit=dev --omit=optional
 FROM node:26-trixie-slim
 WORKDIR /app
 ENV NODE_ENV=production
+# Where the control socket is: `docker exec CONTAINER proxy status` finds it.
+ENV RUNTIME_DIRECTORY=/run/phoenix-proxy
+RUN mkdir /run/phoenix-proxy && chown node:node /run/phoenix-proxy && ln -s /app/bin/proxy /usr/local/bin/proxy
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE README.md ./
@@ -28,9 +31,9 @@ COPY config ./config
 # Docker lets every user bind ports below 1024 (net.ipv4.ip_unprivileged_port_start=0 in its containers).
 USER node
 EXPOSE 80 8443 8080
-# Wants `ping: {}` in the static file, which answers on the entry point `traefik` (:8080).
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8080/ping').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Healthy: at least one worker serves.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 CMD ["/app/bin/proxy", "status"]
 STOPSIGNAL SIGTERM
+# No shell between: the signal reaches the proxy (bin/proxy replaces itself).
 ENTRYPOINT ["/app/bin/proxy"]
 CMD ["run"]

@@ -1,5 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +43,8 @@ function main(): void {
     run('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', join(root, 'dist')]);
     for (const part of SHIPPED) cpSync(join(ROOT, part), join(root, part), { recursive: true });
     gatherDependencies(root);
+    gatherLibraries(root);
+    writeIdentity(root);
     pack(work, name, archive);
     check(work, name, archive);
     mkdirSync(join(ROOT, 'release'), { recursive: true });
@@ -56,6 +71,34 @@ function gatherDependencies(root: string): void {
   const node = `node-linux-${process.arch}`;
   if (!packages.some((path) => basename(path) === node))
     throw new Error(`node_modules/${node} is missing, which is the pinned Node: run npm ci without --omit=optional`);
+}
+
+/** Node is linked to a library of the compiler that a minimal Debian does not have. The launcher uses it only where it is needed. */
+function gatherLibraries(root: string): void {
+  const linked = run('ldd', [join(root, 'node_modules', `node-linux-${process.arch}`, 'bin/node')]);
+  const found = /libatomic\.so\.1 => (\S+)/.exec(linked)?.[1];
+  if (found === undefined) return;
+  mkdirSync(join(root, 'lib'));
+  copyFileSync(found, join(root, 'lib/libatomic.so.1'));
+  writeFileSync(
+    join(root, 'lib/NOTICE'),
+    [
+      'libatomic.so.1 is part of GCC, copyright Free Software Foundation, under the GPL version 3 or later with the',
+      'GCC Runtime Library Exception. It is the file of the Debian package libatomic1, whose source is gcc:',
+      'https://packages.debian.org/source/stable/gcc-defaults',
+      '',
+    ].join('\n'),
+  );
+}
+
+/** A digest of everything, by which an installer knows that it has been there. */
+function writeIdentity(root: string): void {
+  const hash = createHash('sha256');
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
+    hash.update(`${relative(root, path)}\n`).update(readFileSync(path));
+  }
+  writeFileSync(join(root, 'RELEASE'), `${VERSION} linux-${process.arch} ${hash.digest('hex')}\n`);
 }
 
 function pack(work: string, name: string, archive: string): void {
@@ -87,7 +130,9 @@ function check(work: string, name: string, archive: string): void {
     encoding: 'utf8',
   }).trim();
   if (said !== VERSION) throw new Error(`the unpacked command says it is version ${said}, not ${VERSION}`);
-  const stray = readdirSync(join(copy, name)).filter((part) => ![...SHIPPED, 'dist', 'node_modules'].includes(part));
+  const stray = readdirSync(join(copy, name)).filter(
+    (part) => ![...SHIPPED, 'RELEASE', 'dist', 'lib', 'node_modules'].includes(part),
+  );
   if (stray.length > 0) throw new Error(`the archive holds what nobody asked for: ${stray.join(', ')}`);
 }
 

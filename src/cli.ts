@@ -9,6 +9,7 @@ import { addDrain } from './command/drain.ts';
 import { EXIT_HELP } from './command/exit-code.ts';
 import { addExplain } from './command/explain.ts';
 import { fail } from './command/fail.ts';
+import { addInstallation } from './command/installation.ts';
 import { addReload } from './command/reload.ts';
 import { addRestartWorkers } from './command/restart-workers.ts';
 import { addRoutes } from './command/routes.ts';
@@ -34,6 +35,7 @@ const program = new Command('proxy')
 
 addRun(program);
 addCheck(program);
+addInstallation(program);
 addReload(program);
 addStatus(program);
 addRoutes(program);
