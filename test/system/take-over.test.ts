@@ -1,0 +1,183 @@
+import { expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { type Container, RELEASE } from './container.ts';
+import { describeInContainer, load, route, status } from './support.ts';
+
+/*
+ * The mesh's Traefik, with a stand-in for its program: the unit, the files and their owners are as its operator has them.
+ */
+
+const INSTALL = `${RELEASE}/config/install.sh`;
+
+const UNIT = `[Unit]
+Description=Traefik
+[Service]
+ExecStart=/usr/local/bin/traefik --configfile=/etc/traefik/traefik.yml
+ExecReload=/usr/bin/pkill -HUP -f traefik-stand-in
+Restart=always
+[Install]
+WantedBy=multi-user.target
+`;
+
+const STATIC = `entryPoints:
+  web: { address: ":80" }
+  websecure: { address: ":8443" }
+  traefik: { address: ":8080" }
+providers:
+  file: { directory: /etc/traefik/dynamic, watch: true }
+ping: { entryPoint: traefik }
+log: { level: INFO }
+accessLog: { filePath: /var/log/traefik/access.log, format: json }
+`;
+
+const TLS = `tls:
+  certificates:
+    - { certFile: /etc/step-ca/ssl/internal.crt, keyFile: /etc/step-ca/ssl/internal.key }
+`;
+
+/** Who answers on :80. */
+async function servedBy(box: Container): Promise<string> {
+  const head = await box.ok("curl -s -m 5 -D - -o /dev/null -H 'Host: app.test' http://127.0.0.1/");
+  return /x-served-by: (\S+)/i.exec(head)?.[1] ?? 'the proxy';
+}
+
+/** Owner, group and mode of what an installer could touch. */
+function access(box: Container): Promise<string> {
+  return box.ok("find /etc/traefik /etc/step-ca /var/log/traefik -printf '%p %u:%g %m\\n' | grep -v access.log | sort");
+}
+
+describeInContainer('taking the place of Traefik', (stage) => {
+  let before = '';
+
+  it('needs a Traefik that runs', async () => {
+    const box = stage();
+    const done = await box.run(`${INSTALL} --take-over`);
+    expect([done.code, done.stderr]).toEqual([
+      1,
+      "install.sh: there is no unit traefik.service: name Traefik's (--take-over UNIT)\n",
+    ]);
+    box.write('/usr/local/bin/traefik', '#!/bin/sh\nexec /opt/test/node /opt/test/traefik-stand-in.mjs "$@"\n', 0o755);
+    box.write('/etc/systemd/system/traefik.service', UNIT);
+    box.write('/etc/traefik/traefik.yml', STATIC);
+    box.write('/etc/traefik/dynamic/dynamic_conf.yml', route('app.test', 9001) + TLS);
+    await box.ok(
+      [
+        'mkdir -p /var/log/traefik /etc/step-ca/ssl',
+        'openssl version >/dev/null',
+        'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=app.test -addext subjectAltName=DNS:app.test -keyout /etc/step-ca/ssl/internal.key -out /etc/step-ca/ssl/internal.crt 2>/dev/null',
+        'chmod 600 /etc/step-ca/ssl/internal.key /etc/traefik/dynamic/dynamic_conf.yml',
+        'chmod 700 /etc/step-ca/ssl',
+        'systemctl daemon-reload',
+        'systemctl enable --now --quiet traefik',
+        'systemd-run --quiet --unit=upstream /opt/test/node /opt/test/upstream.mjs 9001',
+      ].join(' && '),
+    );
+    await waitFor('the stand-in', async () => (await servedBy(box)) === 'traefik-stand-in');
+    before = await access(box);
+  });
+
+  it('leaves Traefik alone where the files are wrong', async () => {
+    const box = stage();
+    box.write('/etc/traefik/traefik.yml', STATIC.replace(':8443', ':notaport'));
+    const done = await box.run(`${INSTALL} --take-over`);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toMatch(/traefik\.yml:3:\d+/);
+    expect(await servedBy(box)).toBe('traefik-stand-in');
+    expect(await access(box)).toBe(before);
+    box.write('/etc/traefik/traefik.yml', STATIC);
+
+    box.write('/etc/traefik/dynamic/wrong.yml', 'http:\n  routers:\n    x: { rule: "Host(", service: app }\n');
+    const checked = await box.run(`${INSTALL} --take-over`);
+    expect([checked.code, checked.stderr]).toEqual([
+      1,
+      expect.stringMatching(/wrong\.yml:3:[\s\S]*--force takes over/),
+    ]);
+    expect(await access(box)).toContain('wrong.yml root:root 644');
+    await box.ok('rm /etc/traefik/dynamic/wrong.yml');
+    expect(await access(box)).toBe(before);
+    expect(await servedBy(box)).toBe('traefik-stand-in');
+  });
+
+  it('brings Traefik back at once where the proxy does not come up', async () => {
+    const box = stage();
+    // Free for the trial, which has ports of its own; taken for the real thing.
+    box.write(
+      '/etc/traefik/traefik.yml',
+      STATIC.replace('entryPoints:', 'entryPoints:\n  other: { address: ":9001" }'),
+    );
+    const done = await box.run(`${INSTALL} --take-over`);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain('traefik.service runs again, as before');
+    await waitFor('the stand-in', async () => (await servedBy(box)) === 'traefik-stand-in');
+    expect(await access(box)).toBe(before);
+    expect(await box.ok('cat /etc/systemd/system/traefik.service')).toBe(UNIT.trim());
+    expect(await box.ok('systemctl is-enabled traefik')).toBe('enabled');
+    box.write('/etc/traefik/traefik.yml', STATIC);
+    await box.ok('systemctl restart traefik');
+    await waitFor('the stand-in', async () => (await servedBy(box)) === 'traefik-stand-in');
+  });
+
+  it('is done in less than a second', async () => {
+    const box = stage();
+    const under = load(box, 15);
+    const said = await box.ok(`${INSTALL} --take-over`);
+    const { refused, refusedForMs, failed, statuses } = await under;
+    console.log(`take-over: ${JSON.stringify({ refused, refusedForMs, failed, statuses })}\n${said}`);
+    expect(refusedForMs).toBeLessThan(1000);
+    expect({ failed, statuses: Object.keys(statuses) }).toEqual({ failed: {}, statuses: ['200'] });
+    expect(await servedBy(box)).toBe('the proxy');
+    expect(said).toContain('/etc/step-ca/ssl/internal.key: group phoenix-proxy');
+  });
+
+  it("keeps the operator's ways", async () => {
+    const box = stage();
+    expect(await box.ok('systemctl is-active traefik phoenix-proxy')).toBe('active\nactive');
+    expect(await box.ok('curl -sS http://localhost:8080/ping')).toBe('OK');
+    await box.ok('systemctl reload traefik');
+    await box.ok('systemctl status traefik');
+    const journal = await box.ok('journalctl -u traefik --output=cat --no-pager');
+    expect(journal).toMatch(/stand-in started[\s\S]*ready: web on :80[\s\S]*reloaded: /);
+    const issuer = await box.ok(
+      'openssl s_client -connect 127.0.0.1:8443 -servername app.test </dev/null 2>&1 | openssl x509 -noout -subject',
+    );
+    expect(issuer).toMatch(/CN ?= ?app\.test/);
+    expect(await box.ok('tail -1 /var/log/traefik/access.log')).toContain('"RouterName":"app@file"');
+    const user = await box.ok('ps -o user= -p $(systemctl show --property=MainPID --value traefik)');
+    expect(user).toMatch(/^phoenix/);
+    await box.ok('systemctl restart traefik');
+    expect(await status(box, 'http://127.0.0.1/')).toBe(200);
+  });
+
+  it('survives a new certificate that root writes, and says who may not read it', async () => {
+    const box = stage();
+    await box.ok('cd /etc/step-ca/ssl && cp internal.key k && chmod 600 k && mv k internal.key');
+    await waitFor('a finding', async () =>
+      /internal\.key/.test(await box.ok('journalctl -u traefik --output=cat --no-pager --lines 5')),
+    );
+    expect(await status(box, 'https://127.0.0.1:8443/')).toBe(404);
+    expect(await status(box, 'http://127.0.0.1/')).toBe(200);
+    await box.ok('chgrp phoenix-proxy /etc/step-ca/ssl/internal.key && chmod 640 /etc/step-ca/ssl/internal.key');
+  });
+
+  it('is upgraded by the same words', async () => {
+    const box = stage();
+    expect(await box.ok(`${INSTALL} --take-over`)).toContain('it runs already');
+    const refused = await box.run(INSTALL);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('--give-back first')]);
+    expect((await box.run(`${INSTALL} --uninstall`)).code).toBe(1);
+    expect(await servedBy(box)).toBe('the proxy');
+  });
+
+  it('is undone by --give-back', async () => {
+    const box = stage();
+    console.log(await box.ok(`${INSTALL} --give-back`));
+    await waitFor('the stand-in', async () => (await servedBy(box)) === 'traefik-stand-in');
+    expect(await access(box)).toBe(before);
+    expect(await box.ok('cat /etc/systemd/system/traefik.service')).toBe(UNIT.trim());
+    expect(await box.ok('systemctl is-enabled traefik')).toBe('enabled');
+    expect(await box.ok('ls /etc/systemd/system')).not.toMatch(/phoenix|traefik\.service\.d/);
+    expect((await box.run(`${INSTALL} --give-back`)).code).toBe(1);
+    await box.ok(`${INSTALL} --uninstall`);
+    expect(await servedBy(box)).toBe('traefik-stand-in');
+  });
+});
