@@ -37,6 +37,11 @@ describe.skipIf(toolsMissing('outages of an ACME authority end to end', ...STEP_
     const status = await runCommand(['status', '--config', proxy.configFile], { env: proxy.env });
     expect(status.stdout).toMatch(/^ACME: .*8 /m);
     expect(status.stdout).toMatch(/ca: https:\/\/127\.0\.0\.1:\d+\/acme\/acme\/directory not reached for/);
+    const { stdout: metrics } = await runCommand([`http://127.0.0.1:${proxy.port('metrics')}/metrics`, '-s'], {
+      program: 'curl',
+    });
+    expect(metrics).toMatch(/^phoenix_acme_authority_reachable\{resolver="ca"\} 0$/m);
+    expect(metrics).toMatch(/^phoenix_acme_certificates\{state="valid"\} 0$/m);
     // The default certificate meanwhile.
     expect((await servedCertificate(proxy, hosts[0]!)).subject).toMatch(/DEFAULT CERT/);
     await proxy.writeDynamic(dynamicFor(hosts));

@@ -45,7 +45,9 @@ export async function startAcmeProxy(authority: AcmeAuthority, options: AcmeProx
           http: { redirections: { entryPoint: { to: 'websecure', scheme: 'https' } } },
         },
         websecure: { address: `127.0.0.1:${websecure}` },
+        metrics: {},
       },
+      metrics: { prometheus: { entryPoint: 'metrics' } },
       api: {},
       log: { level: 'DEBUG' },
       certificatesResolvers: {

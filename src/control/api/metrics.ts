@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { Gauge, Registry } from 'prom-client';
 import { ERROR_TABLE, type ErrorCode } from '../../core/errors.ts';
 import type { CertificateSnapshot } from '../../core/snapshot.ts';
+import type { AcmeProgress } from '../acme-commands.ts';
 import type { ProxyStatus } from '../status.ts';
 import { type Answer, type InternalRequest, plainText, refuseMethod } from './answer.ts';
 import type { ApiState } from './state.ts';
@@ -16,6 +17,7 @@ export async function metrics(request: InternalRequest, state: ApiState): Promis
   const registry = new Registry();
   const status = state.status?.();
   if (status !== undefined) addStatus(registry, status);
+  if (status?.acme) addAcme(registry, status.acme);
   const certificates = [...state.snapshot.tls.certificates, state.snapshot.tls.defaultCertificate];
   const expiry = gauge(registry, 'traefik_tls_certs_not_after', 'Certificate expiration timestamp', [
     'cn',
@@ -66,6 +68,31 @@ function addStatus(registry: Registry, status: ProxyStatus): void {
     for (const { url, status: state } of service.servers)
       up.set({ service: service.name, url }, Number(state === 'UP'));
   }
+}
+
+/** A reason may be long, and there may be one for each host: enough to be told of, within bounds. */
+const MAX_REASONS = 100;
+const MAX_REASON_CHARS = 200;
+
+function addAcme(registry: Registry, { states, open, resolvers }: AcmeProgress): void {
+  const byState = gauge(registry, 'phoenix_acme_certificates', 'Certificates by ACME, by state', ['state']);
+  for (const state of ['waiting', 'ordering', 'valid', 'failed', 'unused'] as const) {
+    byState.set({ state }, states[state] ?? 0);
+  }
+  const failed = gauge(registry, 'phoenix_acme_failures', 'Orders that failed in a row, with the last reason', [
+    'from',
+    'name',
+    'reason',
+  ]);
+  for (const { from, names, failures = 0, lastError = '' } of open
+    .filter((row) => row.failures)
+    .slice(0, MAX_REASONS)) {
+    failed.set({ from, name: names[0] ?? '', reason: lastError.slice(0, MAX_REASON_CHARS) }, failures);
+  }
+  const reached = gauge(registry, 'phoenix_acme_authority_reachable', 'Whether the CA of a resolver answers', [
+    'resolver',
+  ]);
+  for (const { resolver, outage } of resolvers) reached.set({ resolver }, outage === undefined ? 1 : 0);
 }
 
 /** All are gauges to the library, which cannot set a counter: their names say which only grow. */
