@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type BuildOutcome, buildSnapshot } from '../control/build/build-snapshot.ts';
 import type { Source } from '../control/build/merge.ts';
 import { readNow } from '../control/files/material.ts';
@@ -41,7 +41,7 @@ export async function checkFiles(
   config: string | undefined,
   env: NodeJS.ProcessEnv,
 ): Promise<Checked> {
-  const named = classify(paths);
+  const named = classify(config === undefined ? paths.map(staticInside) : paths);
   if (config !== undefined && named.statics.length > 0) {
     throw new CommandError(EXIT.usage, `${named.statics[0]} is a static file, as ${config} is: name one of the two`);
   }
@@ -93,6 +93,15 @@ function classify(paths: readonly string[]): { readonly statics: string[]; reado
     );
   }
   return { statics, dynamic };
+}
+
+const STATIC_NAMES = ['proxy.yml', 'traefik.yml', 'traefik.yaml', 'traefik.toml'];
+
+/** Of a directory like /etc/traefik the static file in it: that says where the dynamic ones are. */
+function staticInside(path: string): string {
+  if (!isDirectory(path)) return path;
+  const files = STATIC_NAMES.map((name) => join(path, name)).filter((file) => existsSync(file));
+  return files.find((file) => !isDirectory(file) && isStatic(file)) ?? path;
 }
 
 function isDirectory(path: string): boolean {

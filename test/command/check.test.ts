@@ -90,6 +90,15 @@ describe('proxy check', () => {
     expect(alone.stdout).toMatch(/dynamic\/a\.yml:5:16: error/);
   });
 
+  it('takes a directory like /etc/traefik by the static file in it', async () => {
+    const { stdout, code } = await check(
+      { 'etc/traefik.yml': STATIC.replace('dynamic', 'etc/dynamic'), 'etc/dynamic/a.yml': BAD },
+      ['etc'],
+    );
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^etc\/dynamic\/a\.yml:5:16: error: .*\n(.*\n)*1 error, 0 warnings, 0 notes; 2 files/m);
+  });
+
   it('does not complain of entry points and resolvers where only dynamic files are given', async () => {
     const text = GOOD.replace('entryPoints: [web]', 'entryPoints: [anything], tls: {certResolver: mine}');
     const result = await check({ 'd/a.yml': text, 'd/b.yml': BAD.replace('appp', 'app').replace('one:', 'two:') }, [
