@@ -17,6 +17,16 @@ const COMMAND = fileURLToPath(new URL('../../bin/proxy', import.meta.url));
 const mayMount = spawnSync('unshare', ['-m', 'sh', '-c', 'mount -t tmpfs -o size=64k tmpfs /mnt']).status === 0;
 if (!mayMount) console.warn('this user cannot mount a tmpfs: the tests of a full disk are left out');
 
+/** A disk that hangs: a file system in a file, which is frozen. */
+const mayFreeze =
+  mayMount &&
+  spawnSync('sh', [
+    '-c',
+    'f=$(mktemp) && truncate -s 8M $f && mkfs.ext4 -q -F $f && unshare -m sh -c "mount -o loop $f /mnt && command -v fsfreeze"; r=$?; rm -f $f; exit $r',
+  ]).status === 0;
+if (mayMount && !mayFreeze)
+  console.warn('no loop device, mkfs.ext4 or fsfreeze: the test of a disk that hangs is left out');
+
 let echo: HttpUpstream;
 beforeAll(async () => {
   echo = await startEchoServer();
@@ -112,6 +122,50 @@ describe.runIf(mayMount)('a full disk', () => {
     });
     expect(await child.stop()).toEqual({ code: 0, signal: null });
     expect(child.output()).not.toMatch(/uncaught|^\s+at /m);
+  }, 60_000);
+});
+
+describe.runIf(mayFreeze)('a disk that hangs', () => {
+  it('holds up no request, and every line is written or counted', async () => {
+    await using dir = await tempDir();
+    const port = await freePort();
+    const disk = join(dir.path, 'disk');
+    const image = join(dir.path, 'image');
+    mkdirSync(disk);
+    execFileSync('truncate', ['-s', '64M', image]);
+    execFileSync('mkfs.ext4', ['-q', '-F', image]);
+    const config = writeConfig(
+      dir,
+      port,
+      `accessLog: {filePath: ${disk}/access.log, format: json}\nlog: {filePath: ${disk}/proxy.log, level: DEBUG}`,
+    );
+    const script = `mount -o loop ${image} ${disk} && exec ${COMMAND} run --config ${config} --workers 1`;
+    const child = startChild('unshare', ['-m', 'sh', '-c', script]);
+    await waitUntilAccepting(child, '127.0.0.1', port);
+    const seen = join(`/proc/${child.pid}/root`, disk);
+    // It thaws when its standard input ends, whatever becomes of this process.
+    const freezer = spawn('sh', ['-c', `fsfreeze -f ${seen} && echo frozen; read -r _; fsfreeze -u ${seen}`]);
+    const thawed = new Promise((resolve) => freezer.once('exit', resolve));
+    try {
+      await new Promise((resolve) => freezer.stdout.once('data', resolve));
+      // More than may wait, by far.
+      await send(port, 12_000);
+    } finally {
+      freezer.stdin.end();
+      await thawed;
+    }
+    const counted = (): number => {
+      const status = execFileSync(COMMAND, ['status', '--config', config, '--json'], { encoding: 'utf8' });
+      return (JSON.parse(status) as { requests: { accessLogDropped: number } }).requests.accessLogDropped;
+    };
+    const written = (): number =>
+      parseAccessLines(readFileSync(join(seen, 'access.log'), 'utf8'), 'the disk that hung').length;
+    await waitFor('every line, written or counted', () => written() + counted() === 12_000, {
+      describe: () => `${written()} written, ${counted()} lost`,
+      intervalMs: 200,
+    });
+    expect(counted()).toBeGreaterThan(0);
+    expect(await child.stop()).toEqual({ code: 0, signal: null });
   }, 60_000);
 });
 
