@@ -11,7 +11,6 @@ interface Inert {
 /** Settings that a later version acts on. Whoever implements one takes it off this list. */
 const PENDING: readonly Inert[] = [
   { pattern: 'entryPoints.*.reusePort', unless: false },
-  { pattern: 'entryPoints.*.allowACMEByPass', unless: false },
   { pattern: 'entryPoints.*.http.encodeQuerySemicolons', unless: false },
   { pattern: 'entryPoints.*.http.encodedCharacters' },
   { pattern: 'entryPoints.*.http.underscoreHeadersStrategy', unless: 'keep' },
@@ -66,6 +65,8 @@ const PENDING: readonly Inert[] = [
  * rotated from outside.
  */
 const MOOT: readonly Inert[] = [
+  // Challenges that are not under way always go to the operator's routers.
+  { pattern: 'entryPoints.*.allowACMEByPass' },
   { pattern: 'global.checkNewVersion' },
   { pattern: 'global.sendAnonymousUsage' },
   { pattern: 'api.disableDashboardAd' },
