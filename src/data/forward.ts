@@ -208,6 +208,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     exchange.upstreamUrl = endpoint.url;
     exchange.upstreamAddress = pool.target.address;
     exchange.upstreamStatus = 0;
+    exchange.upstreamHeaders = null;
     if (this.#attempts === 1) exchange.upstreamStartedAt = performance.now();
     const idle = exchange.upgrade === null ? pool.takeIdle() : null;
     if (idle !== null) {
