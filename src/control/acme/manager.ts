@@ -422,13 +422,15 @@ class Manager implements AcmeManager {
     const wait = retryDelay({ failures, refusals, remaining, retryAfter: error.retryAfterMs, random: Math.random() });
     entry.due = now + wait;
     const again = entry.said?.message === gist(error.message) && now - entry.said.at < SAY_AGAIN_MS;
-    if (!again) entry.said = { message: gist(error.message), at: now };
+    // A CA that stumbles once (its database was busy, say) is no error yet.
+    const stumble = error.kind === 'broken' && failures === 1;
+    if (!again && !stumble) entry.said = { message: gist(error.message), at: now };
     const asked =
       error.retryAfterMs === undefined || error.retryAfterMs <= wait
         ? ''
         : `; it asks to wait ${span(error.retryAfterMs)}`;
     this.#log(
-      again ? 'debug' : 'error',
+      again ? 'debug' : stumble ? 'warn' : 'error',
       `no certificate for ${entry.label}: ${error.message}${asked}; tried again in ${span(wait)}`,
       { resolver: entry.lane.name, failures },
     );
@@ -497,8 +499,16 @@ class Manager implements AcmeManager {
   }
 }
 
-function plain({ resolver, main, sans, cert, key, store }: HeldCertificate): AcmeCertificate {
-  return { resolver, main, sans, cert, key, store };
+const plains = new WeakMap<HeldCertificate, AcmeCertificate>();
+
+/** What the outside sees of a certificate: the same object as long as it is the same certificate. */
+function plain(held: HeldCertificate): AcmeCertificate {
+  const known = plains.get(held);
+  if (known !== undefined) return known;
+  const { resolver, main, sans, cert, key, store } = held;
+  const certificate = { resolver, main, sans, cert, key, store };
+  plains.set(held, certificate);
+  return certificate;
 }
 
 function asAcmeError(error: unknown): AcmeError {

@@ -19,7 +19,7 @@ export interface AcmeManager {
   want(list: readonly WantedCertificate[]): void;
   /**
    * What can be served now, also what is no longer wanted and has not expired. An expired one stays as long as it is wanted:
-   * whether to serve it is the caller's choice. The same array while nothing changes.
+   * whether to serve it is the caller's choice. The same array while nothing changes, and the same object for the same certificate.
    */
   certificates(): readonly AcmeCertificate[];
   readonly challenges: AcmeChallenges;
