@@ -30,6 +30,8 @@ export interface ListenerHost {
 const BACKLOG = 4_096;
 /** A client that sends no request for so long is not about to send one. */
 const QUIET_MS = 1_000;
+/** Connections that are ended in one turn of the event loop because their time is up. */
+const TICK_BATCH = 32;
 /** Between two words in the log about the same limit. */
 const LIMIT_LOG_MS = 10_000;
 
@@ -78,12 +80,19 @@ export class Listener {
       host.log('error', `entry point ${entryPoint}: ${error.message}`, { entryPoint });
       if (!this.#server.listening) host.deaf(entryPoint, error.code ?? 'UNKNOWN');
     });
-    this.#stopTicking = onTick((now) => {
-      for (const connection of this.#connections) {
-        connection.tick(now);
-        if (this.#retiring) connection.drainWhenQuiet(now - QUIET_MS);
+    this.#stopTicking = onTick((now) => this.#tick(this.#connections.values(), now));
+  }
+
+  /** A thousand deadlines that pass together must not keep everybody else waiting: so many, then it is others' turn. */
+  #tick(connections: Iterator<ServerConnection>, now: number): void {
+    let acted = 0;
+    for (let next = connections.next(); next.done !== true; next = connections.next()) {
+      if (this.#retiring) next.value.drainWhenQuiet(now - QUIET_MS);
+      if (next.value.tick(now) && ++acted === TICK_BATCH) {
+        setImmediate(() => this.#tick(connections, now));
+        return;
       }
-    });
+    }
   }
 
   /** Connections that are open now. */

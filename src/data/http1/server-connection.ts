@@ -166,16 +166,19 @@ export class ServerConnection implements ClientStream {
     this.socket.destroy();
   }
 
-  /** Called each time the coarse clock advances. */
-  tick(now: number): void {
+  /**
+   * Called each time the coarse clock advances.
+   * @returns whether its time was up, and something was done about it
+   */
+  tick(now: number): boolean {
     if (this.#deadline !== 0 && now >= this.#deadline) {
       this.#deadline = 0;
       this.#onDeadline();
-      return;
+      return true;
     }
     const exchange = this.#exchange;
     const idle = this.#service.timeouts.bodyIdleMs;
-    if (exchange === null || idle === 0 || this.#tunnel) return;
+    if (exchange === null || idle === 0 || this.#tunnel) return false;
     if (
       !this.#bodyDone &&
       !this.#paused &&
@@ -184,7 +187,7 @@ export class ServerConnection implements ClientStream {
     ) {
       this.#keepAlive = false;
       this.#failExchange(new ProxyError('CLIENT_BODY_TIMEOUT'));
-      return;
+      return true;
     }
     const pending = this.socket.writableLength;
     if (pending === 0 || pending !== this.#stalledLength) {
@@ -193,7 +196,9 @@ export class ServerConnection implements ClientStream {
     } else if (now - this.#stalledAt > idle) {
       this.#gone('the client stopped reading');
       this.socket.destroy();
+      return true;
     }
+    return false;
   }
 
   // Reading.
