@@ -337,6 +337,7 @@ export class Primary {
       deaths: supervisor.deaths,
       totals: supervisor.totals,
       slots: supervisor.slots,
+      streams: supervisor.streams,
       attempts: this.#publisher.attempts,
       health: (service, url) => this.#health.of(service, url),
       problem: this.#publisher.problem,

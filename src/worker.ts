@@ -245,6 +245,7 @@ class Worker implements ListenerHost {
         requests: this.#requests,
         connections,
         errors: { ...this.#errors },
+        streams: this.#runtime?.services.streams ?? {},
         accessLogDropped: this.#accessLog?.dropped ?? 0,
         logDropped: this.#log.dropped,
       },

@@ -1,11 +1,13 @@
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Snapshot, Status } from '../core/snapshot.ts';
+import type { StreamFigures } from '../core/streams.ts';
 import type { AcmeProgress } from './acme-commands.ts';
 import { maskText } from './api/redact.ts';
 import type { ServerHealth } from './health/health.ts';
 import type { Attempt } from './publisher.ts';
 import type { SlotStatus } from './slots/service-slots.ts';
+import { type StreamStatus, streamStatus } from './stream-status.ts';
 import type { WorkerStatus } from './supervisor.ts';
 
 /** What `proxy status --json` prints. Times are milliseconds since the epoch. */
@@ -54,6 +56,8 @@ export interface ProxyStatus {
     readonly servers: readonly ({ readonly url: string } & ServerHealth)[];
     /** Places at its servers; null where they have no limit. */
     readonly slots: SlotStatus | null;
+    /** Its streamed responses; null where there were none. */
+    readonly streams: StreamStatus | null;
   }[];
   readonly lastReload: Attempt | null;
   readonly reloads: { readonly succeeded: number; readonly failed: number };
@@ -77,6 +81,7 @@ export interface StatusSources {
   readonly acme: AcmeProgress | null;
   readonly health: (service: string, url: string) => ServerHealth;
   readonly slots: Readonly<Record<string, SlotStatus>>;
+  readonly streams: ReadonlyMap<string, StreamFigures>;
 }
 
 /** Puts together what an operator wants to know first. */
@@ -127,6 +132,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
           ...sources.health(service.name, url),
         })),
         slots: sources.slots[service.name] ?? null,
+        streams: streamStatus(sources.streams.get(service.name)),
       })),
     lastReload: attempts.last,
     reloads: { succeeded: attempts.succeeded, failed: attempts.failed },

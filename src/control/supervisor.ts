@@ -5,6 +5,7 @@ import type { HealthTable, OutlierReport } from '../core/health.ts';
 import { type Challenges, type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from '../core/messages.ts';
 import { OperatorError } from '../core/operator-error.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
+import { addFigures, type StreamFigures } from '../core/streams.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 import { RequestRate } from './request-rate.ts';
 import { SlotBook } from './slots/slot-book.ts';
@@ -95,7 +96,13 @@ export class Supervisor {
   readonly #rate = new RequestRate();
   readonly #slots = new SlotBook((worker, message) => this.#members.get(worker)?.send(message));
   /** Counts of workers that are gone. */
-  readonly #gone = { requests: 0, errors: new Map<ErrorCode, number>(), accessLogDropped: 0, logDropped: 0 };
+  readonly #gone = {
+    requests: 0,
+    errors: new Map<ErrorCode, number>(),
+    streams: new Map<string, StreamFigures>(),
+    accessLogDropped: 0,
+    logDropped: 0,
+  };
   readonly #checks: NodeJS.Timeout;
   #checkedAt = performance.now();
   #snapshot: Snapshot | null = null;
@@ -269,6 +276,13 @@ export class Supervisor {
       requests: m.report?.requests ?? 0,
       connections: m.report?.connections ?? 0,
     }));
+  }
+
+  /** What was measured of streams by all workers since the start, by service. */
+  get streams(): ReadonlyMap<string, StreamFigures> {
+    const sum = new Map(this.#gone.streams);
+    for (const { report } of this.#members.values()) addStreams(sum, report?.streams ?? {});
+    return sum;
   }
 
   /** Places at servers that have a limit, by service. */
@@ -487,6 +501,7 @@ export class Supervisor {
     this.#slots.gone(member.id);
     if (member.report !== null) {
       this.#gone.requests += member.report.requests;
+      addStreams(this.#gone.streams, member.report.streams);
       this.#gone.accessLogDropped += member.report.accessLogDropped;
       this.#gone.logDropped += member.report.logDropped;
       addErrors(this.#gone.errors, member.report.errors);
@@ -563,6 +578,13 @@ export class Supervisor {
       };
       this.#waiters.add(waiter);
     });
+  }
+}
+
+function addStreams(sum: Map<string, StreamFigures>, more: Readonly<Record<string, StreamFigures>>): void {
+  for (const [service, figures] of Object.entries(more)) {
+    const before = sum.get(service);
+    sum.set(service, before === undefined ? figures : addFigures(before, figures));
   }
 }
 

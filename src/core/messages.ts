@@ -4,6 +4,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Explained, ExplainRequest } from './explain.ts';
 import type { HealthTable, OutlierReport } from './health.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { StreamFigures } from './streams.ts';
 
 /**
  * What primary and workers agree on. A rolling restart after an upgrade runs new workers under the old primary: where the
@@ -92,6 +93,8 @@ export interface Report {
   readonly requests: number;
   readonly connections: number;
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** What was measured of streams, by service. */
+  readonly streams: Readonly<Record<string, StreamFigures>>;
   /** Lines that were lost because the destination was slow or full: of the access log, and of this worker's log. */
   readonly accessLogDropped: number;
   readonly logDropped: number;

@@ -166,6 +166,8 @@ export class Exchange {
   retryPolicy: RetryPolicy | null;
   /** Set by a router that has its own, before those of the service; null: none. */
   timeouts: ConfiguredTimeouts | null;
+  /** Hash of what binds requests to a server (`affinity`); -1 = nothing. */
+  affinityKey: number;
   /** Who takes the exchange over instead of a response with certain statuses. */
   takeover: Takeover | null;
   /** Called once if the client leaves before the response is complete. */
@@ -224,6 +226,7 @@ export class Exchange {
     this.source = init.client;
     this.retryPolicy = null;
     this.timeouts = null;
+    this.affinityKey = -1;
     this.takeover = null;
     this.onCancel = null;
     this.logged = 'yes';

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Affinity } from '../core/config/dynamic.ts';
 import { ProxyError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { EndpointState } from './balancer/endpoint-state.ts';
@@ -18,6 +19,7 @@ import type { RetryBudget } from './retry/budget.ts';
 import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from './retry/policy.ts';
 import type { SlotPolicy, SlotWaiter } from './slots.ts';
 import { splice } from './splice.ts';
+import type { OpenStream, StreamMeter } from './stream-meter.ts';
 import { type Timeouts, timeoutsOf } from './timeouts.ts';
 import type { UpstreamConnection, UpstreamReceiver } from './upstream/connection.ts';
 import type { Waiter } from './upstream/pool.ts';
@@ -28,11 +30,13 @@ export interface ForwardTarget {
   readonly passHostHeader: boolean;
   readonly balancer: Balancer;
   readonly sticky: StickyCookie<Endpoint> | null;
+  readonly affinity: Affinity | null;
   /** With nobody left, those that are out are used all the same. */
   readonly leastBad: boolean;
   readonly timeouts: Timeouts;
   readonly retryPolicy: RetryPolicy;
   readonly retryBudget: RetryBudget;
+  readonly streams: StreamMeter;
   /** Set where its servers have a limit. */
   readonly slots: SlotPolicy | null;
 }
@@ -84,6 +88,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   /** The place at a server with a limit, had or waited for; 0 = none. */
   #slot = 0;
   #queueTimer: NodeJS.Timeout | null = null;
+  #stream: OpenStream | null = null;
 
   constructor(exchange: Exchange, target: ForwardTarget) {
     this.#exchange = exchange;
@@ -299,6 +304,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
       if (this.#turnAway(status)) return;
     }
     if (exchange.source instanceof KeptBody) exchange.source.release();
+    this.#stream = this.#target.streams.open(exchange, head);
     this.#target.sticky?.bind(exchange, this.#endpoint, head.headers);
     exchange.response.onDrain = this.#resume;
     exchange.start({ status, reason: head.reason, headers: head.headers, body: head.body, length: head.length });
@@ -324,6 +330,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   }
 
   onBody(chunk: Buffer): void {
+    if (this.#stream !== null) this.#stream.piece(chunk);
     if (!this.#exchange.response.data(chunk)) this.#connection?.pause();
   }
 
@@ -334,6 +341,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   onEnd(trailers: HeaderList | null): void {
     const exchange = this.#exchange;
     this.#connection = null;
+    this.#stream?.end('complete');
     this.#over(null);
     this.#done();
     exchange.response.end(trailers);
@@ -389,6 +397,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
 
   /** The client left: the upstream must notice at once, so that it stops working. */
   readonly #cancel = (): void => {
+    this.#stream?.end('cancelled');
     this.#breakOff();
     this.#over(null);
     this.#done();
@@ -399,6 +408,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     this.#total = null;
     this.#breakOff();
     this.#over('timeout');
+    this.#stream?.end('broken');
     this.#done();
     this.#exchange.fail(new ProxyError('UPSTREAM_TOTAL_TIMEOUT', `not complete within ${total} ms`));
   }
@@ -483,6 +493,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
 
   #fail(error: ProxyError): void {
     const exchange = this.#exchange;
+    this.#stream?.end('broken');
     this.#done();
     const { takeover } = exchange;
     if (takeover !== null && !exchange.started && takeover.wants(error.status) && this.#bodyIsThere()) {

@@ -2,13 +2,16 @@ import type { LoadBalancer } from '../core/config/dynamic.ts';
 import { ProxyError } from '../core/errors.ts';
 import { slotsPerServer } from '../core/limits.ts';
 import type { ServiceSnapshot, Snapshot } from '../core/snapshot.ts';
+import type { StreamFigures } from '../core/streams.ts';
+import { AffinityBalancer } from './balancer/affinity.ts';
 import { EndpointState } from './balancer/endpoint-state.ts';
 import { makeBalancer } from './balancer/make.ts';
 import { RoundRobin } from './balancer/round-robin.ts';
 import { StickyCookie } from './balancer/sticky.ts';
-import type { Endpoint } from './balancer/types.ts';
+import type { Balancer, Endpoint } from './balancer/types.ts';
 import { RetryBudget } from './retry/budget.ts';
 import { defaultPolicy } from './retry/policy.ts';
+import { ByModelService } from './service/by-model.ts';
 import { FailoverService } from './service/failover.ts';
 import { HighestRandomWeightService } from './service/highest-random-weight.ts';
 import { LoadBalancedService } from './service/load-balanced.ts';
@@ -16,6 +19,7 @@ import { MirroringService } from './service/mirroring.ts';
 import type { Serving } from './service/serving.ts';
 import { WeightedService } from './service/weighted.ts';
 import { type SlotDesk, SlotPolicy } from './slots.ts';
+import { StreamMeter } from './stream-meter.ts';
 import { timeoutsOf } from './timeouts.ts';
 import { Pools } from './upstream/pools.ts';
 
@@ -84,6 +88,16 @@ export class Services {
     this.#pools.abandon(state, new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${state.url} was found dead: ${why}`));
   }
 
+  /** What was measured of streams, by service. */
+  get streams(): Readonly<Record<string, StreamFigures>> {
+    const figures: Record<string, StreamFigures> = {};
+    for (const [name, serving] of this.#servings) {
+      if (serving instanceof LoadBalancedService && serving.target.streams.used)
+        figures[name] = serving.target.streams.figures;
+    }
+    return figures;
+  }
+
   /** Called each time the coarse clock advances. */
   tick(now: number): void {
     this.#pools.tick(now);
@@ -124,6 +138,7 @@ export class Services {
       return new HighestRandomWeightService(name, config.highestRandomWeight, find);
     if (config.failover !== undefined) return new FailoverService(name, config.failover, find);
     if (config.mirroring !== undefined) return new MirroringService(name, config.mirroring, find);
+    if (config.byModel !== undefined) return new ByModelService(name, config.byModel, find);
     throw new Error('it has no type');
   }
 
@@ -140,11 +155,13 @@ export class Services {
       return { url, weight, host, basePath, pool, state: this.#stateOf(name, url) };
     });
     const previous = before instanceof LoadBalancedService ? before.target : null;
+    const balancer = makeBalancer(config.strategy, endpoints, previous === null ? null : plain(previous.balancer));
     const timeouts = this.#snapshot.http.serversTransports[transportName]?.config.forwardingTimeouts;
     return new LoadBalancedService({
       name,
       passHostHeader: config.passHostHeader,
-      balancer: makeBalancer(config.strategy, endpoints, previous?.balancer ?? null),
+      balancer: config.affinity === undefined ? balancer : new AffinityBalancer(balancer, config.affinity.loadFactor),
+      affinity: config.affinity ?? null,
       leastBad: config.passiveHealthCheck?.panic === 'leastBad',
       sticky: config.sticky?.cookie === undefined ? null : new StickyCookie(config.sticky.cookie, name, endpoints),
       timeouts: timeoutsOf(config.timeouts, {
@@ -155,6 +172,7 @@ export class Services {
       }),
       retryPolicy: DEFAULT_RETRY,
       retryBudget: previous?.retryBudget ?? new RetryBudget(RETRY_SHARE),
+      streams: previous?.streams ?? new StreamMeter(),
       slots: this.#desk === null || slotsPerServer(config) === 0 ? null : new SlotPolicy(this.#desk, config.queue),
     });
   }
@@ -176,9 +194,11 @@ export class Services {
       balancer: new RoundRobin([endpoint], null),
       leastBad: false,
       sticky: null,
+      affinity: null,
       timeouts: { connect: 5_000, firstByte: 30_000, idle: 0, total: 0 },
       retryPolicy: NO_RETRY,
       retryBudget: new RetryBudget(0),
+      streams: new StreamMeter(),
       slots: null,
     });
   }
@@ -196,4 +216,9 @@ export class Services {
     }
     return state;
   }
+}
+
+/** The balancer by strategy, without what is before it. */
+function plain(balancer: Balancer): Balancer {
+  return balancer instanceof AffinityBalancer ? balancer.inner : balancer;
 }

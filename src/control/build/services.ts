@@ -1,4 +1,4 @@
-import type { LoadBalancer, Server, Service, WeightedService } from '../../core/config/dynamic.ts';
+import type { ByModel, LoadBalancer, Server, Service, WeightedService } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
 import { slotsPerServer } from '../../core/limits.ts';
 import type { ServersTransportSnapshot, ServiceSnapshot } from '../../core/snapshot.ts';
@@ -94,7 +94,8 @@ function checkService(
 
 /** Checks the values of a service of services, and qualifies the names in it. */
 function checkKind(config: Service, provider: string, subject: Subject): Service {
-  const { weighted, highestRandomWeight, mirroring, failover } = config;
+  const { weighted, highestRandomWeight, mirroring, failover, byModel } = config;
+  if (byModel !== undefined) return { byModel: checkByModel(byModel, provider, subject) };
   if (weighted !== undefined) {
     const services = checkMembers('weighted', weighted.services, provider, subject);
     return { weighted: { ...weighted, services } };
@@ -119,6 +120,20 @@ function checkKind(config: Service, provider: string, subject: Subject): Service
     };
   }
   return config;
+}
+
+function checkByModel(byModel: ByModel, provider: string, subject: Subject): ByModel {
+  if (Object.keys(byModel.models).length === 0) {
+    subject.warning('no-servers', 'no model is named', { at: ['byModel'], hint: 'add `models: {granite-3b: app}`' });
+  }
+  const models = Object.fromEntries(
+    Object.entries(byModel.models).map(([model, service]) => [model, qualify(service, provider)]),
+  );
+  return {
+    ...byModel,
+    models,
+    ...(byModel.default === undefined ? {} : { default: qualify(byModel.default, provider) }),
+  };
 }
 
 function checkMembers(
@@ -232,7 +247,7 @@ interface Member {
 /** The services that a service is made of. */
 function membersOf(config: Service | undefined): readonly Member[] {
   if (config === undefined || config.loadBalancer !== undefined) return [];
-  const { weighted, highestRandomWeight, mirroring, failover } = config;
+  const { weighted, highestRandomWeight, mirroring, failover, byModel } = config;
   const members: Member[] = [];
   weighted?.services.forEach(({ name }, i) => {
     members.push({ name, at: ['weighted', 'services', i, 'name'] });
@@ -246,6 +261,10 @@ function membersOf(config: Service | undefined): readonly Member[] {
       members.push({ name, at: ['mirroring', 'mirrors', i, 'name'] });
     });
   }
+  for (const [model, name] of Object.entries(byModel?.models ?? {})) {
+    members.push({ name, at: ['byModel', 'models', model] });
+  }
+  if (byModel?.default !== undefined) members.push({ name: byModel.default, at: ['byModel', 'default'] });
   if (failover !== undefined) {
     members.push({ name: failover.service, at: ['failover', 'service'] });
     members.push({ name: failover.fallback, at: ['failover', 'fallback'] });

@@ -68,3 +68,17 @@ export function exactlyOne(what: string) {
     });
   };
 }
+
+/** A check for objects of which exactly one of some fields must be set. */
+export function exactlyOneOf(names: readonly string[]) {
+  return (context: { value: object; issues: z.core.$ZodRawIssue[] }): void => {
+    const set = names.filter((name) => Object.hasOwn(context.value, name));
+    if (set.length === 1) return;
+    context.issues.push({
+      code: 'custom',
+      message: `exactly one of ${names.join(', ')} is needed, ${set.length === 0 ? 'none is given' : `${set.join(', ')} are given`}`,
+      input: context.value,
+      params: { code: 'exactly-one' },
+    });
+  };
+}

@@ -15,7 +15,7 @@ import {
   text,
 } from './scalars.ts';
 import { keyPairSchema, tlsVersion } from './tls.ts';
-import { queueSchema, serverLimit, timeoutsSchema } from './upstreams.ts';
+import { affinitySchema, byModelSchema, queueSchema, serverLimit, timeoutsSchema } from './upstreams.ts';
 
 export const serverSchema = z.strictObject({
   url: text,
@@ -98,6 +98,7 @@ export const loadBalancerSchema = z.strictObject({
   /** Connections to one server at a time, over all workers; 0 = no limit. Connections are then not kept between requests. */
   maxConnections: serverLimit,
   queue: queueSchema.exactOptional(),
+  affinity: affinitySchema.exactOptional(),
 });
 export type LoadBalancer = DeepReadonly<z.output<typeof loadBalancerSchema>>;
 
@@ -149,6 +150,8 @@ export const serviceSchema = z
     mirroring: mirroringSchema.exactOptional(),
     failover: failoverSchema.exactOptional(),
     highestRandomWeight: highestRandomWeightSchema.exactOptional(),
+    /** Ours. */
+    byModel: byModelSchema.exactOptional(),
   })
   .check(exactlyOne('service type'))
   .meta({ minProperties: 1, maxProperties: 1 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DeepReadonly, duration, durationOr, text } from './scalars.ts';
+import { type DeepReadonly, duration, durationOr, exactlyOneOf, text } from './scalars.ts';
 
 // What services and routers can say of their upstreams beyond Traefik.
 
@@ -32,3 +32,36 @@ export const queueSchema = z.strictObject({
 export type Queue = DeepReadonly<z.output<typeof queueSchema>>;
 
 export const serverLimit = z.int().min(0).exactOptional();
+
+/** How much of a JSON body is waited for, to look into it. */
+const maxBodyBytes = z
+  .int()
+  .min(1)
+  .max(16 * 1024 * 1024)
+  .default(65_536);
+
+/** Requests with the same key go to the same server while it is not too busy. */
+export const affinitySchema = z
+  .strictObject({
+    header: text.exactOptional(),
+    cookie: text.exactOptional(),
+    /** A field at the top of the JSON body: `user`, `model`. */
+    bodyField: text.exactOptional(),
+    /** Bytes of the prompt (`messages`, `prompt` or `input` of the JSON body), from its start. */
+    promptPrefix: z.int().min(1).exactOptional(),
+    /** How much more than its share of the requests under way a server may have. */
+    loadFactor: z.number().min(1).default(1.25),
+    maxBodyBytes,
+  })
+  .check(exactlyOneOf(['header', 'cookie', 'bodyField', 'promptPrefix']));
+export type Affinity = DeepReadonly<z.output<typeof affinitySchema>>;
+
+/** A service by the `model` that a JSON body names. */
+export const byModelSchema = z.strictObject({
+  /** Model → service; `name*` stands for all that begin so. */
+  models: z.record(z.string(), text).default({}),
+  /** The service of everything else. */
+  default: text.exactOptional(),
+  maxBodyBytes,
+});
+export type ByModel = DeepReadonly<z.output<typeof byModelSchema>>;

@@ -1,3 +1,4 @@
+import { withAffinity } from '../balancer/affinity.ts';
 import type { Endpoint } from '../balancer/types.ts';
 import type { Exchange } from '../exchange.ts';
 import { type ForwardTarget, forward } from '../forward.ts';
@@ -34,6 +35,12 @@ export class LoadBalancedService implements Serving {
   }
 
   handle(exchange: Exchange): void {
-    forward(exchange, this.target);
+    const { affinity } = this.target;
+    if (affinity === null) {
+      forward(exchange, this.target);
+      return;
+    }
+    exchange.serviceName = this.name;
+    withAffinity(affinity, exchange, () => forward(exchange, this.target));
   }
 }
