@@ -23,11 +23,24 @@ export function openLog(path: string, setting: string): number {
       return open();
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+      makeDirectory(dirname(path));
       return open();
     }
   } catch (error) {
     throw new OperatorError(explainLogFile(path, setting, error), { cause: error });
+  }
+}
+
+/** One after the other: below /proc the recursive call of Node.js never returns. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path, { mode: 0o755 });
   }
 }
 

@@ -26,10 +26,10 @@ export function addCompletion(program: Command): void {
 }
 
 function* verbsOf(command: Command, above: readonly string[] = []): Iterable<CompletedVerb> {
-  for (const child of command.commands) {
+  // Hidden ones are for scripts alone; `help` is said by the parser itself.
+  for (const child of command.createHelp().visibleCommands(command)) {
     const path = [...above, child.name()];
-    // The words that the running proxy gives are for the script alone.
-    if (child.name() === 'complete') continue;
+    if (child.name() === 'help') continue;
     yield {
       path,
       options: [...child.options, { long: '--help', required: false, optional: false }].flatMap((option) => {

@@ -4,6 +4,7 @@ import { formatDiagnostic } from '../core/diagnostic.ts';
 import { callProxy } from './client.ts';
 import { EXIT } from './exit-code.ts';
 import { type RemoteOptions, remote } from './options.ts';
+import { print, printable } from './print.ts';
 
 /** `proxy reload`: reads every file again, waits for the verdict, and says what changed. */
 export function addReload(program: Command): void {
@@ -15,7 +16,7 @@ export function addReload(program: Command): void {
       ),
   ).action(async (options: RemoteOptions) => {
     const { ok, data } = await callProxy(options, 'reload');
-    if (options.json) console.log(JSON.stringify(data));
+    if (options.json) print(JSON.stringify(data));
     else printVerdict(data as unknown as ReloadVerdict & { readonly message?: string });
     process.exitCode = ok ? EXIT.fine : EXIT.refused;
   });
@@ -28,7 +29,7 @@ function printVerdict(verdict: ReloadVerdict & { readonly message?: string }): v
     return;
   }
   for (const diagnostic of verdict.diagnostics) {
-    if (diagnostic.severity !== 'info') console.error(formatDiagnostic(diagnostic));
+    if (diagnostic.severity !== 'info') console.error(printable(formatDiagnostic(diagnostic)));
   }
   const changed: string[] = [];
   for (const [kind, { added, changed: modified, removed }] of Object.entries(verdict.changes)) {
@@ -37,16 +38,16 @@ function printVerdict(verdict: ReloadVerdict & { readonly message?: string }): v
       ['~', modified],
       ['-', removed],
     ] as const) {
-      for (const name of names) changed.push(`  ${sign} ${kind} ${name}`);
+      for (const name of names) changed.push(printable(`  ${sign} ${kind} ${name}`));
     }
   }
   const static_ = verdict.taken.map((setting) => `  ~ static ${setting}`);
   const lines = [...changed, ...static_];
-  console.log(
+  print(
     lines.length === 0
       ? `version ${verdict.version} is live: nothing changed (${verdict.took} ms)`
       : `version ${verdict.version} is live (${verdict.took} ms)\n${lines.join('\n')}`,
   );
-  for (const setting of verdict.needsRestart) console.log(`  ! static ${setting} needs a restart of the proxy`);
+  for (const setting of verdict.needsRestart) print(`  ! static ${setting} needs a restart of the proxy`);
   if (!verdict.ok) console.error(`proxy: ${verdict.message ?? 'the configuration has errors'}`);
 }

@@ -4,6 +4,7 @@ import { describeProgress } from './acme-progress.ts';
 import { callProxy } from './client.ts';
 import { EXIT } from './exit-code.ts';
 import { type RemoteOptions, remote } from './options.ts';
+import { print, printable } from './print.ts';
 import { span } from './span.ts';
 import { table } from './table.ts';
 
@@ -17,7 +18,7 @@ export function addStatus(program: Command): void {
     const { ok, data } = await callProxy(options, 'status');
     const status = data as unknown as ProxyStatus & { readonly message?: string };
     if (options.json) console.log(JSON.stringify(status));
-    else if (ok) console.log(describe(status, Date.now()));
+    else if (ok) for (const line of describe(status, Date.now()).split('\n')) print(printable(line));
     else console.error(`proxy: ${status.message}`);
     process.exitCode = ok && status.workers.some((w) => w.state === 'serving') ? EXIT.fine : EXIT.refused;
   });

@@ -78,9 +78,10 @@ function answerOf(code: ErrorCode, why: string): Answer {
 
 /** The entry point that a connection to this address comes to; a message where that cannot be told. */
 function entryPointOf(
-  { entryPoints }: Snapshot,
+  snapshot: Snapshot,
   asked: ExplainRequest,
 ): { readonly config: EntryPointSnapshot; readonly why: string } | string {
+  const { entryPoints } = snapshot;
   const all = Object.values(entryPoints);
   const list = all.map((one) => `${one.name} (${addressOf(one)})`).join(', ');
   if (asked.entryPoint !== undefined) {
@@ -96,7 +97,27 @@ function entryPointOf(
   if (asked.portNamed) return `no entry point listens on port ${asked.port}; there are: ${list}`;
   const [only, ...more] = all.filter((one) => one.name !== 'traefik');
   if (only !== undefined && more.length === 0) return { config: only, why: 'it is the only one' };
+  // Behind a gateway, or tried on other ports: a URL without a port then means what the scheme says.
+  const fitting = all.find((one) => hasRouter(snapshot, one.name, asked.secure));
+  if (fitting !== undefined) {
+    const kind = asked.secure ? 'TLS' : 'plain';
+    return {
+      config: fitting,
+      why: `none listens on port ${asked.port}; it is the first with ${kind} routers (else: --entrypoint)`,
+    };
+  }
   return `no entry point listens on port ${asked.port}; name the port in the URL, or an entry point with --entrypoint: ${list}`;
+}
+
+/** Whether an operator's router of that kind is on the entry point. */
+function hasRouter({ http }: Snapshot, entryPoint: string, secure: boolean): boolean {
+  return Object.values(http.routers).some(
+    (router) =>
+      router.status !== 'disabled' &&
+      !router.name.endsWith('@internal') &&
+      (router.tls !== undefined) === secure &&
+      router.entryPoints.includes(entryPoint),
+  );
 }
 
 function addressOf({ host, port }: EntryPointSnapshot): string {
