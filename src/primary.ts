@@ -178,7 +178,11 @@ export class Primary {
     this.#log.info(
       `ready: ${places.join(', ')}; ${Object.keys(routers).length} routers, ${Object.keys(services).length} services, ${supervisor.workers.length} workers`,
     );
-    if (this.#stops === 0) this.#manager.ready(this.#summary, () => supervisor.healthy > 0);
+    if (this.#stops === 0)
+      this.#manager.ready(
+        () => this.#summary,
+        () => supervisor.healthy > 0,
+      );
   }
 
   /** SIGHUP, `proxy reload`: reads everything again. One that is asked for while another runs is done behind it. */
@@ -216,7 +220,7 @@ export class Primary {
     if (verdict.ok) this.#log.info(`reloaded: ${what}`);
     else this.#log.error(`reloaded with errors: ${verdict.problem ?? what}`);
     this.#lastReload = `; last reload ${new Date().toISOString()}: ${what}`;
-    this.#manager.reloaded(this.#summary);
+    this.#manager.reloaded();
     if (needsRestart.length > 0) this.#log.warn(`a restart is needed for: ${needsRestart.join(', ')}`);
     return verdict;
   }
@@ -286,8 +290,9 @@ export class Primary {
 
   /** One line for the service manager. */
   get #summary(): string {
-    const routers = Object.keys(this.#publisher.live?.http.routers ?? {}).length;
-    return `version ${this.#publisher.live?.version ?? 0} live, ${routers} routers, ${this.#supervisor?.serving ?? 0} workers${this.#lastReload}`;
+    const { version, http } = this.#publisher.live!;
+    const routers = count(Object.keys(http.routers).length, 'router');
+    return `version ${version} live, ${routers}, ${count(this.#supervisor?.serving ?? 0, 'worker')}${this.#lastReload}`;
   }
 
   /** What `proxy VERB` can ask for over the control socket. */
@@ -457,4 +462,8 @@ function summary(changes: {
   readonly removed: readonly string[];
 }): string {
   return `+${changes.added.length} ~${changes.changed.length} -${changes.removed.length}`;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }

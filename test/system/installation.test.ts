@@ -1,10 +1,13 @@
 import { expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
-import { describeInContainer, load, mainPid, route, status } from './support.ts';
+import { describeInContainer, mainPid, route, status, underLoad } from './support.ts';
 
 const DYNAMIC = '/etc/phoenix-proxy/dynamic/app.yml';
 /** CAP_NET_BIND_SERVICE alone. */
 const BIND_ONLY = '0000000000000400';
+
+/** A machine that is busy with other things starts a proxy late. */
+const SLOW = { timeoutMs: 60_000, intervalMs: 50 };
 
 describeInContainer('an installation from the release archive', (stage) => {
   it('is refused where it cannot work, in one line', async () => {
@@ -44,7 +47,7 @@ describeInContainer('an installation from the release archive', (stage) => {
     expect(await status(box, 'https://127.0.0.1:8443/')).toBe(404);
     expect(await box.ok('curl -sS http://localhost:8080/ping')).toBe('OK');
     expect(await box.ok('systemctl show --property=StatusText --value phoenix-proxy')).toMatch(
-      /^version 1 live, \d+ routers, \d+ workers$/,
+      /^version 1 live, \d+ routers?, \d+ workers?$/,
     );
   });
 
@@ -59,16 +62,32 @@ describeInContainer('an installation from the release archive', (stage) => {
     for (const line of lines) expect(line).toBe(`${uid} ${BIND_ONLY} ${BIND_ONLY} 1`);
   });
 
+  it('serves with all of the hardening that this container can do', async () => {
+    const { code } = await stage().run('test -e /etc/systemd/system/phoenix-proxy.service.d/lxc.conf');
+    if (code !== 0) return; // Then it has all of it.
+    const box = stage();
+    // No devices can be made in a container like this one; the rest is as on a machine of its own.
+    await box.ok('cp /etc/systemd/system/phoenix-proxy.service.d/lxc.conf /srv/lxc.conf');
+    box.write('/etc/systemd/system/phoenix-proxy.service.d/lxc.conf', '[Service]\nPrivateDevices=no\n');
+    await box.ok('systemctl daemon-reload && systemctl restart phoenix-proxy && systemctl reload phoenix-proxy');
+    expect(await status(box, 'http://127.0.0.1:80/')).toBe(200);
+    await box.ok('proxy status');
+    const inside = `nsenter --mount --target $(systemctl show --property=MainPID --value phoenix-proxy)`;
+    expect((await box.run(`${inside} touch /etc/x`)).stderr).toContain('Read-only file system');
+    await box.ok('cp /srv/lxc.conf /etc/systemd/system/phoenix-proxy.service.d/lxc.conf');
+    await box.ok('systemctl daemon-reload && systemctl restart phoenix-proxy');
+  });
+
   it('reloads under load, and systemctl waits for the verdict', async () => {
     const box = stage();
-    const under = load(box, 6);
-    for (let i = 0; i < 10; i++) {
-      const port = i % 2 === 0 ? 9002 : 9001;
-      box.write(DYNAMIC, route('app.test', port));
-      await box.ok('systemctl reload phoenix-proxy');
-      expect(await box.ok("curl -sS -H 'Host: app.test' http://127.0.0.1/")).toBe(`upstream ${port}`);
-    }
-    const { refused, failed, statuses, requests } = await under;
+    const [{ refused, failed, statuses, requests }] = await underLoad(box, async () => {
+      for (let i = 0; i < 10; i++) {
+        const port = i % 2 === 0 ? 9002 : 9001;
+        box.write(DYNAMIC, route('app.test', port));
+        await box.ok('systemctl reload phoenix-proxy');
+        expect(await box.ok("curl -sS -H 'Host: app.test' http://127.0.0.1/")).toBe(`upstream ${port}`);
+      }
+    });
     expect({ refused, failed, statuses }).toEqual({ refused: 0, failed: {}, statuses: { 200: requests } });
     expect(requests).toBeGreaterThan(100);
     await waitFor('the state after a reload', async () =>
@@ -100,10 +119,14 @@ describeInContainer('an installation from the release archive', (stage) => {
     const box = stage();
     const before = await mainPid(box);
     await box.ok(`kill -9 ${before}`);
-    await waitFor('another primary that serves', async () => {
-      const now = await mainPid(box);
-      return now !== 0 && now !== before && (await status(box, 'http://127.0.0.1:80/')) === 200;
-    });
+    await waitFor(
+      'another primary that serves',
+      async () => {
+        const now = await mainPid(box);
+        return now !== 0 && now !== before && (await status(box, 'http://127.0.0.1:80/')) === 200;
+      },
+      SLOW,
+    );
     expect(await box.ok('ls /run/phoenix-proxy')).toBe(String(await mainPid(box)));
   });
 
@@ -123,7 +146,7 @@ describeInContainer('an installation from the release archive', (stage) => {
         const now = await mainPid(box);
         return now !== 0 && now !== before && (await status(box, 'http://127.0.0.1:80/')) === 200;
       },
-      { timeoutMs: 40_000 },
+      SLOW,
     );
     expect(await box.ok('journalctl -u phoenix-proxy --no-pager')).toContain('Watchdog timeout');
     await box.ok('rm -r /etc/systemd/system/phoenix-proxy.service.d/watchdog.conf && systemctl daemon-reload');
@@ -148,9 +171,7 @@ describeInContainer('an installation from the release archive', (stage) => {
     );
     expect(await box.ok('/srv/newer/config/install.sh')).toContain('proxy restart-workers');
     const before = await mainPid(box);
-    const under = load(box, 4);
-    await box.ok('proxy restart-workers');
-    const { refused, failed, statuses, requests } = await under;
+    const [{ refused, failed, statuses, requests }] = await underLoad(box, () => box.ok('proxy restart-workers'));
     expect({ refused, failed, statuses }).toEqual({ refused: 0, failed: {}, statuses: { 200: requests } });
     expect(await mainPid(box)).toBe(before);
     const exes = await box.ok(`for p in $(pgrep -P ${before}); do readlink /proc/$p/exe; done`);
@@ -160,23 +181,28 @@ describeInContainer('an installation from the release archive', (stage) => {
   it('refuses no connection through restarts and crashes, with the sockets in systemd', async () => {
     const box = stage();
     expect(await box.ok('/srv/newer/config/install.sh --socket-activation')).toContain('running: ');
-    const under = load(box, 12);
-    for (let i = 0; i < 3; i++) {
-      await box.ok('systemctl restart phoenix-proxy');
-      const before = await mainPid(box);
-      await box.ok(`kill -9 ${before}`);
-      await waitFor('another primary', async () => ![0, before].includes(await mainPid(box)));
-      await waitFor(
-        'readiness',
-        async () => (await box.run('systemctl is-active phoenix-proxy')).stdout === 'active\n',
-      );
-    }
-    const { refused, statuses, failed, requests } = await under;
+    const [{ refused, statuses, failed, requests, slowestMs }] = await underLoad(box, async () => {
+      for (let i = 0; i < 3; i++) {
+        await box.ok('systemctl restart phoenix-proxy');
+        const before = await mainPid(box);
+        await box.ok(`kill -9 ${before}`);
+        await waitFor(
+          'another primary that serves',
+          async () => {
+            const active = (await box.run('systemctl is-active phoenix-proxy')).stdout === 'active\n';
+            return active && ![0, before].includes(await mainPid(box));
+          },
+          SLOW,
+        );
+      }
+    });
     expect(refused).toBe(0);
     // A crash takes what it had in hand with it: that, and nothing else.
     const broken = Object.values(failed).reduce((sum, n) => sum + n, 0) + (statuses.incomplete ?? 0);
     expect((statuses[200] ?? 0) + broken).toBe(requests);
-    console.log(`3 restarts and 3 kill -9 under load: ${JSON.stringify({ requests, refused, failed, statuses })}`);
+    console.log(
+      `3 restarts and 3 kill -9 under load: ${JSON.stringify({ requests, refused, failed, statuses, slowestMs })}`,
+    );
     expect(await box.ok('journalctl -u phoenix-proxy --output=cat --no-pager')).not.toContain('no entry point wants');
   });
 

@@ -8,6 +8,7 @@ export type Notify = (assignments: readonly string[]) => Promise<string | null>;
 type State = 'starting' | 'ready' | 'reloading' | 'stopping';
 
 const RETRY_MS = 2_000;
+const REFRESH_MS = 2_000;
 
 /**
  * Tells systemd how the proxy is (sd_notify(3)): ready, reloading, stopping, a line of status, and that it is alive.
@@ -20,6 +21,8 @@ export class ServiceManager {
   readonly #notify: Notify | null;
   readonly #log: Log;
   readonly #watchdogMs: number;
+  #describe: () => string = () => '';
+  #refresh: NodeJS.Timeout | null = null;
   #state: State = 'starting';
   #status = '';
   #reloadingSince = 0n;
@@ -47,11 +50,17 @@ export class ServiceManager {
 
   /**
    * Every entry point is served.
+   * @param describe one line for `systemctl status`, asked for again and again
    * @param healthy asked before each sign of life: the event loop turns, or it could not be asked; the rest is for the caller
    */
-  ready(status: string, healthy: () => boolean): void {
-    this.#become('ready', status);
-    if (this.#notify === null || this.#watchdogMs === 0 || this.#watchdog !== null) return;
+  ready(describe: () => string, healthy: () => boolean): void {
+    this.#describe = describe;
+    this.#become('ready', describe());
+    if (this.#notify === null || this.#refresh !== null) return;
+    this.#refresh = setInterval(() => {
+      if (this.#state === 'ready') this.#become('ready', describe());
+    }, REFRESH_MS).unref();
+    if (this.#watchdogMs === 0) return;
     this.#watchdog = setInterval(() => {
       if (!healthy()) return;
       this.#beat = true;
@@ -66,14 +75,8 @@ export class ServiceManager {
     this.#become('reloading', 'reloading');
   }
 
-  reloaded(status: string): void {
-    if (this.#state === 'reloading') this.#become('ready', status);
-    else this.status(status);
-  }
-
-  /** One line for `systemctl status`, from when it is ready. */
-  status(text: string): void {
-    this.#become(this.#state, text);
+  reloaded(): void {
+    if (this.#state === 'reloading') this.#become('ready', this.#describe());
   }
 
   /** Resolves when the manager knows (or cannot be told): a start elsewhere may wait for it. */
@@ -84,6 +87,7 @@ export class ServiceManager {
 
   /** Sends nothing from now on. */
   close(): void {
+    if (this.#refresh !== null) clearInterval(this.#refresh);
     if (this.#watchdog !== null) clearInterval(this.#watchdog);
     if (this.#retry !== null) clearTimeout(this.#retry);
     this.#watchdog = null;

@@ -52,7 +52,7 @@ describe('what systemd is told', () => {
         return null;
       },
     );
-    service.ready('up', HEALTHY);
+    service.ready(() => 'up', HEALTHY);
     service.reloading();
     await service.stopping('down');
     expect(service.present).toBe(false);
@@ -61,23 +61,26 @@ describe('what systemd is told', () => {
 
   it('is nothing before every entry point is served', async () => {
     const { service, messages } = watched();
-    service.status('version 1 live');
+    service.reloading();
+    service.reloaded();
     await new Promise(setImmediate);
     expect(messages).toEqual([]);
-    service.ready('version 1 live', HEALTHY);
+    service.ready(() => 'version 1 live', HEALTHY);
     expect(messages).toEqual([['READY=1', 'STATUS=version 1 live']]);
     service.close();
   });
 
   it('is a reload with the time it began, then that it is ready again', async () => {
     const { service, messages } = watched();
-    service.ready('version 1', HEALTHY);
+    let version = 1;
+    service.ready(() => `version ${version}`, HEALTHY);
     await waitFor('the first message', () => messages.length === 1);
     await new Promise(setImmediate);
     const before = process.hrtime.bigint() / 1000n;
     service.reloading();
     await new Promise(setImmediate);
-    service.reloaded('version 2');
+    version = 2;
+    service.reloaded();
     await waitFor('three messages', () => messages.length === 3);
     expect(messages[1]).toEqual(['RELOADING=1', expect.stringMatching(/^MONOTONIC_USEC=\d+$/), 'STATUS=reloading']);
     const at = BigInt(messages[1]![1]!.split('=')[1]!);
@@ -88,26 +91,39 @@ describe('what systemd is told', () => {
   it('comes in order, and is the newest alone when it comes fast', async () => {
     const manager = watched();
     const release = manager.hold();
-    manager.service.ready('version 1', HEALTHY);
-    for (let i = 2; i < 1000; i++) {
+    let version = 1;
+    manager.service.ready(() => `version ${version}`, HEALTHY);
+    while (++version < 999) {
       manager.service.reloading();
-      manager.service.reloaded(`version ${i}`);
+      manager.service.reloaded();
     }
+    manager.service.reloading();
+    manager.service.reloaded();
     expect(manager.messages).toHaveLength(1);
     release();
     await waitFor('the newest', () => manager.messages.length === 2);
     expect(manager.messages[1]).toEqual(['STATUS=version 999']);
   });
 
+  it('follows what changes by itself', async () => {
+    const { service, messages } = watched();
+    let workers = 1;
+    service.ready(() => `${workers} workers`, HEALTHY);
+    workers = 2;
+    await waitFor('another status', () => messages.length === 2);
+    expect(messages[1]).toEqual(['STATUS=2 workers']);
+    service.close();
+  });
+
   it('is one line, whatever the text', () => {
     const { service, messages } = watched();
-    service.ready('a\nREADY=0\r\nb', HEALTHY);
+    service.ready(() => 'a\nREADY=0\r\nb', HEALTHY);
     expect(messages).toEqual([['READY=1', 'STATUS=a READY=0 b']]);
   });
 
   it('is told before the process stops', async () => {
     const { service, messages } = watched();
-    service.ready('up', HEALTHY);
+    service.ready(() => 'up', HEALTHY);
     await service.stopping('draining');
     expect(messages.at(-1)).toEqual(['STOPPING=1', 'STATUS=draining']);
   });
@@ -115,7 +131,7 @@ describe('what systemd is told', () => {
   it('is complained of once where it cannot be told, and told again later', async () => {
     const manager = watched();
     manager.answer = 'there is no program systemd-notify';
-    manager.service.ready('up', HEALTHY);
+    manager.service.ready(() => 'up', HEALTHY);
     await waitFor('a warning', () => manager.warnings.length > 0);
     manager.answer = null;
     await waitFor('another try', () => manager.messages.length === 2);
@@ -129,10 +145,13 @@ describe('signs of life', () => {
     const { service, messages } = watched({ WATCHDOG_USEC: '20000', WATCHDOG_PID: String(process.pid) });
     let healthy = false;
     let asked = 0;
-    service.ready('up', () => {
-      asked++;
-      return healthy;
-    });
+    service.ready(
+      () => 'up',
+      () => {
+        asked++;
+        return healthy;
+      },
+    );
     await waitFor('a few questions', () => asked >= 3);
     expect(messages).toEqual([['READY=1', 'STATUS=up']]);
     healthy = true;
@@ -144,7 +163,10 @@ describe('signs of life', () => {
   it('are not given for another process', async () => {
     const { service, messages } = watched({ WATCHDOG_USEC: '2000', WATCHDOG_PID: String(process.pid + 1) });
     let asked = 0;
-    service.ready('up', () => asked++ >= 0);
+    service.ready(
+      () => 'up',
+      () => asked++ >= 0,
+    );
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([asked, messages.length]).toEqual([0, 1]);
   });

@@ -1,27 +1,39 @@
-// Runs in the container: requests at an even rate, each on a connection of its own, for some seconds.
-//   node load.mjs URL HOST SECONDS REQUESTS_A_SECOND
-// Prints {"requests","statuses","refused","failed","slowest","refusedForMs"}: a connection refused is one thing, a request that broke off another.
+// Runs in the container: requests at an even rate, each on a connection of its own, until a file is there.
+//   node load.mjs URL HOST REQUESTS_A_SECOND STOP_FILE
+// Prints what became of them as JSON: a connection refused is one thing, a request that broke off another.
+import { existsSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 
-const [url, host, seconds, rate] = process.argv.slice(2);
-const result = { requests: 0, statuses: {}, refused: 0, failed: {}, slowest: 0, refusedForMs: 0 };
+const [url, host, rate, stopFile] = process.argv.slice(2);
+const AT_MOST_MS = 170_000;
+const result = { requests: 0, statuses: {}, servers: {}, refused: 0, refusedForMs: 0, failed: {}, slowestMs: 0 };
+const until = Date.now() + AT_MOST_MS;
 let open = 0;
+let stopped = false;
 let firstRefused = 0;
-const until = Date.now() + Number(seconds) * 1000;
 
+const add = (counts, key) => {
+  counts[key] = (counts[key] ?? 0) + 1;
+};
+const finishIfDone = () => {
+  if (!stopped || open > 0) return;
+  console.log(JSON.stringify(result));
+  process.exit(0);
+};
 const one = () => {
   result.requests++;
   open++;
   const from = performance.now();
   const done = () => {
-    result.slowest = Math.max(result.slowest, Math.round(performance.now() - from));
-    if (--open === 0 && Date.now() >= until) finish();
+    result.slowestMs = Math.max(result.slowestMs, Math.round(performance.now() - from));
+    open--;
+    finishIfDone();
   };
   get(url, { agent: new Agent({ keepAlive: false }), headers: { host }, timeout: 30_000 }, (response) => {
     response.resume();
     response.once('close', () => {
-      const status = response.complete ? String(response.statusCode) : 'incomplete';
-      result.statuses[status] = (result.statuses[status] ?? 0) + 1;
+      add(result.statuses, response.complete ? response.statusCode : 'incomplete');
+      add(result.servers, response.headers['x-served-by'] ?? 'the proxy');
       done();
     });
   }).once('error', (error) => {
@@ -29,16 +41,15 @@ const one = () => {
       result.refused++;
       firstRefused ||= Date.now();
       result.refusedForMs = Date.now() - firstRefused;
-    } else result.failed[error.code ?? error.message] = (result.failed[error.code ?? error.message] ?? 0) + 1;
+    } else {
+      add(result.failed, error.code ?? error.message);
+    }
     done();
   });
 };
-const finish = () => {
-  console.log(JSON.stringify(result));
-  process.exit(0);
-};
 const timer = setInterval(() => {
-  if (Date.now() < until) return one();
+  if (!existsSync(stopFile) && Date.now() < until) return one();
   clearInterval(timer);
-  if (open === 0) finish();
+  stopped = true;
+  finishIfDone();
 }, 1000 / Number(rate));
