@@ -67,6 +67,8 @@ export class CaClient {
     const directory = parseObject(answer.body);
     if (answer.status === 200 && typeof directory?.newOrder === 'string') {
       this.#directory = directory;
+      // acme-client keeps a directory for a day. The account stays.
+      this.#account = null;
       return directory;
     }
     throw new AcmeError(

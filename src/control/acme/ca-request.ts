@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { connect } from 'node:tls';
+import { connect, createSecureContext } from 'node:tls';
 import { AcmeError } from './acme-error.ts';
 import type { CaEndpoint } from './ca-endpoint.ts';
 
@@ -43,7 +43,8 @@ export function caAgent(endpoint: CaEndpoint, { ca, serverName, unverified = fal
     timeout: 15_000,
     rejectUnauthorized: !unverified,
     lookup: endpoint.lookupFor(endpoint.url),
-    ...(ca === undefined ? {} : { ca: [...ca] }),
+    // Made once: reading hundreds of roots for each connection takes longer than the connection.
+    ...(ca === undefined ? {} : { secureContext: createSecureContext({ ca: [...ca] }) }),
     ...(serverName === undefined ? {} : { servername: serverName }),
   });
 }
@@ -56,12 +57,20 @@ export function caAgent(endpoint: CaEndpoint, { ca, serverName, unverified = fal
 export async function askCa(endpoint: CaEndpoint, agent: Agent, what: CaRequest): Promise<CaAnswer> {
   await unlessLate(endpoint.resolve(what.url), endpoint, what.signal); // An address in the URL is never looked up by node:net.
   try {
-    return await exchange(endpoint, agent, what);
+    return await exchange(endpoint, agent, what).catch((error: unknown) => {
+      // It was closed while it was idle, and the request is the first to find out.
+      if (error instanceof StaleConnection) return exchange(endpoint, agent, what);
+      throw error;
+    });
   } catch (error) {
     if (what.signal?.aborted) throw what.signal.reason;
     if (error instanceof AcmeError) throw error;
     throw await unreachable(endpoint, error as NodeJS.ErrnoException, agent);
   }
+}
+
+class StaleConnection extends Error {
+  readonly code = 'ECONNRESET';
 }
 
 function exchange(endpoint: CaEndpoint, agent: Agent, what: CaRequest): Promise<CaAnswer> {
@@ -94,7 +103,10 @@ function exchange(endpoint: CaEndpoint, agent: Agent, what: CaRequest): Promise<
     clearTimeout(timers[0]);
     readAnswer(response, endpoint).then(resolve, reject);
   });
-  request.on('error', reject);
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    const stale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+    reject(stale ? new StaleConnection() : error);
+  });
   request.end(what.body);
   return promise.finally(() => {
     for (const timer of timers) clearTimeout(timer);

@@ -9,14 +9,15 @@ import type { CaEndpoint } from './ca-endpoint.ts';
 
 /** What a resolver's CA is verified against, and by which name. */
 export interface Trust {
-  /** PEM texts. Undefined: those that the system trusts. */
-  readonly roots: readonly string[] | undefined;
+  /** PEM texts. */
+  readonly roots: readonly string[];
   /** The name that its certificate must have, where that is not the one in its URL. */
   readonly serverName: string | undefined;
 }
 
 /**
- * Collects the roots of a resolver: its files, the one with its fingerprint (fetched from the CA), the system's. lego's
+ * Collects the roots of a resolver: its files, the one with its fingerprint (fetched from the CA), the system's where there is
+ * neither or it is asked for. lego's
  * environment variables stand in where the resolver says nothing, as they do for Traefik.
  *
  * @throws AcmeError where a file cannot be read, or the CA has no such root
@@ -27,11 +28,9 @@ export async function loadTrust(config: AcmeConfig, endpoint: CaEndpoint, env: N
   const roots = await Promise.all(files.filter((file) => file !== '').map(readRoot));
   if (config.caFingerprint !== undefined) roots.push(await fetchRoot(endpoint, config.caFingerprint));
   const system = config.caSystemCertPool || env.LEGO_CA_SYSTEM_CERT_POOL === 'true';
-  if (roots.length > 0 && system) roots.push(...getCACertificates('system'), ...getCACertificates('bundled'));
-  return {
-    roots: roots.length > 0 ? roots : undefined,
-    serverName: config.caServerName ?? env.LEGO_CA_SERVER_NAME,
-  };
+  // A private root is often installed in the system (step certificate install): Node alone would not look there.
+  if (roots.length === 0 || system) roots.push(...getCACertificates('system'), ...getCACertificates('default'));
+  return { roots, serverName: config.caServerName ?? env.LEGO_CA_SERVER_NAME };
 }
 
 async function readRoot(file: string): Promise<string> {

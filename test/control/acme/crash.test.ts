@@ -118,6 +118,25 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
   }, 90_000);
 });
 
+describe.skipIf(toolsMissing('a root that the system has', ...PEBBLE_TOOLS))(
+  'a root that is installed in the system',
+  () => {
+    it('is trusted by a resolver that names none', async () => {
+      await using pebble = await startPebble({ alwaysValid: true });
+      await using dir = await tempDir();
+      const resolver = { caServer: pebble.directory, httpChallenge: {}, storage: join(dir.path, 'acme.json') };
+      const child = startChild(process.execPath, [CHILD, JSON.stringify({ resolver, names: ['sys.test'] })], {
+        SSL_CERT_FILE: pebble.rootFile,
+      });
+      await waitFor('the certificate', () => /have sys\.test/.test(child.output()), {
+        timeoutMs: 15_000,
+        describe: child.output,
+      });
+      await child.stop();
+    });
+  },
+);
+
 describe.skipIf(toolsMissing('two proxies on one storage', ...PEBBLE_TOOLS))('two proxies on one storage', () => {
   it('make one order for each name, and both serve the same certificate', async () => {
     await using pebble = await startPebble({ alwaysValid: true });
