@@ -66,6 +66,7 @@ export function certificateVerbs(sources: CertificateCommandSources): readonly [
       'certs-renew',
       named(async (name, acme) => {
         const renewed = await acme.renew(name);
+        acme.flush();
         await sources.settled();
         const rows = acme.status().filter((row) => renewed.some((one) => sameNames(one, row)));
         return { ok: true, data: { certificates: rows.map(rowOf) } };
@@ -75,6 +76,7 @@ export function certificateVerbs(sources: CertificateCommandSources): readonly [
       'certs-revoke',
       named(async (name, acme) => {
         await acme.revoke(name);
+        acme.flush();
         await sources.settled();
         return { ok: true, data: { revoked: name } };
       }),

@@ -22,6 +22,8 @@ export interface AcmeServiceOptions extends Omit<AcmeOptions, 'onCertificates' |
   readonly deliver: (challenges: Challenges) => Promise<void>;
 }
 
+/** Where many come at once, what is served is built again this often: each time all certificates go to all workers. */
+const TOGETHER_MS = 400;
 /** Longer waits than this overflow `setTimeout`. */
 const MAX_WAIT_MS = 86_400_000;
 
@@ -39,6 +41,8 @@ export class AcmeService {
   #issued: readonly IssuedCertificate[] | null = null;
   #revision = 0;
   #expiry: NodeJS.Timeout | null = null;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #telling: NodeJS.Timeout | null = null;
 
   private constructor(options: AcmeServiceOptions) {
     this.#options = options;
@@ -92,11 +96,28 @@ export class AcmeService {
 
   close(): Promise<void> {
     if (this.#expiry !== null) clearTimeout(this.#expiry);
+    if (this.#telling !== null) clearTimeout(this.#telling);
     return this.#manager.close();
   }
 
+  /** What waits to be taken together with others is told now. */
+  flush(): void {
+    if (this.#telling !== null) this.#tell();
+  }
+
+  /** The first of a row is served at once, the others together behind it. */
   #certificatesChanged(): void {
     this.#issued = null;
+    if (this.#telling !== null) return;
+    const wait = this.#toldAt + TOGETHER_MS - performance.now();
+    if (wait <= 0) this.#tell();
+    else this.#telling = setTimeout(() => this.#tell(), wait);
+  }
+
+  #tell(): void {
+    if (this.#telling !== null) clearTimeout(this.#telling);
+    this.#telling = null;
+    this.#toldAt = performance.now();
     this.#options.changed();
   }
 

@@ -64,6 +64,19 @@ describe('certificates of resolvers', () => {
     await service.close();
   });
 
+  it('go live at once, and those that come fast together behind the first', async () => {
+    const { service, seen, options } = await start();
+    for (let i = 0; i < 100; i++) options.onCertificates();
+    expect(seen.changes).toBe(1);
+    await waitFor('the others', () => seen.changes === 2);
+    options.onCertificates();
+    service.flush();
+    expect(seen.changes).toBe(3);
+    service.flush();
+    expect(seen.changes).toBe(3);
+    await service.close();
+  });
+
   it('that cannot be served are said to be, and hold up no other', async () => {
     const { service, held, seen, options } = await start();
     held.certificates = [{ ...issue('a.x'), key: issue('other.x').key }, issue('b.x')];
