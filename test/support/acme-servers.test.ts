@@ -1,21 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { Agent, get } from 'node:https';
 import { describe, expect, it } from 'vitest';
+import { fetchJson } from './fetch-json.ts';
 import { PEBBLE_TOOLS, startPebble } from './pebble.ts';
 import { STEP_CA_TOOLS, startStepCa } from './step-ca.ts';
 import { toolsMissing } from './tools.ts';
-
-function fetchJson(url: string, ca: string): Promise<Record<string, unknown>> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent: new Agent({ ca, keepAlive: false }), headers: { 'user-agent': 'test' } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve(JSON.parse(text)));
-    }).on('error', reject);
-  });
-}
 
 describe.skipIf(toolsMissing('the ACME server pebble', ...PEBBLE_TOOLS))('pebble', () => {
   it('has a directory behind its own root', async () => {

@@ -13,9 +13,9 @@ import { loadTrust } from './trust.ts';
 import type { AcmeLog, AcmeOptions } from './types.ts';
 
 /** A CA that takes longer to say where its services are is as good as away. */
-const DIRECTORY_MS = 8_000;
+const DIRECTORY_MS = 5_000;
 /** step-ca validates before it answers, and gives that 30 s. */
-const CHALLENGE_MS = 45_000;
+export const CHALLENGE_MS = 45_000;
 const MAX_NONCES = 32;
 /** CAs forget nonces; a refused one costs a round trip. */
 const NONCE_LIFE_MS = 60_000;
@@ -92,12 +92,13 @@ export class CaClient {
   /**
    * Runs one step with the resolver's account, which is registered first where need be.
    *
+   * @param patienceMs how long the CA may take to begin its answer, where that is more than `clientResponseHeaderTimeout`
    * @throws AcmeError
    */
-  async step<T>(signal: AbortSignal, step: Step<T>): Promise<T> {
+  async step<T>(signal: AbortSignal, step: Step<T>, patienceMs = 0): Promise<T> {
     const client = await this.#registered(signal);
     try {
-      return await this.#run(signal, () => step(client));
+      return await this.#run(signal, () => step(client), patienceMs);
     } catch (error) {
       if (!(error instanceof AcmeError) || error.type !== 'accountDoesNotExist') throw error;
       // The CA was set up anew, and has forgotten us. The key stays.
@@ -105,7 +106,7 @@ export class CaClient {
       this.#account = null;
       this.#accountUrl = undefined;
       const again = await this.#registered(signal);
-      return await this.#run(signal, () => step(again));
+      return await this.#run(signal, () => step(again), patienceMs);
     }
   }
 
@@ -161,10 +162,10 @@ export class CaClient {
     return client;
   }
 
-  #run<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+  #run<T>(signal: AbortSignal, call: () => Promise<T>, patienceMs = 0): Promise<T> {
     const session: AcmeSession = {
       directory: new URL(this.#options.config.caServer).href,
-      send: (method, url, headers, body) => this.#send(method, url, headers, body, signal),
+      send: (method, url, headers, body) => this.#send(method, url, headers, body, signal, patienceMs),
       takeNonce: () => {
         const now = Date.now();
         this.#nonces = this.#nonces.filter(({ until }) => until > now);
@@ -187,10 +188,11 @@ export class CaClient {
     headers: Readonly<Record<string, string>>,
     body: string | undefined,
     signal: AbortSignal,
+    patienceMs = 0,
   ): Promise<CaAnswer> {
     const { endpoint, agent } = await this.#connect();
     const { clientTimeout, clientResponseHeaderTimeout: headTimeout } = this.#options.config;
-    const head = method === 'POST' ? Math.max(headTimeout, CHALLENGE_MS) : Math.min(headTimeout, DIRECTORY_MS);
+    const head = method === 'POST' ? Math.max(headTimeout, patienceMs) : Math.min(headTimeout, DIRECTORY_MS);
     try {
       return await askCa(endpoint, agent, {
         ...{ method, url, body, signal },

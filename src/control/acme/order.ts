@@ -1,7 +1,7 @@
 import acme from 'acme-client';
 import type { AcmeConfig } from '../../core/config/static.ts';
 import { AcmeError } from './acme-error.ts';
-import type { CaClient } from './ca-client.ts';
+import { type CaClient, CHALLENGE_MS } from './ca-client.ts';
 import { newCertificateKey } from './certificate-key.ts';
 import {
   type ChallengeSettings,
@@ -204,7 +204,7 @@ async function convince(
   const asRfc = challenge as unknown as RfcChallenge;
   let looks = 1;
   let interval = POLL_FIRST_MS;
-  await client.step(signal, (c) => c.completeChallenge(asRfc));
+  await client.step(signal, (c) => c.completeChallenge(asRfc), CHALLENGE_MS);
   for (;;) {
     const [now] = await client.step(signal, (c) =>
       c.getAuthorizations({ authorizations: [authorization.url] } as unknown as acme.Order),
@@ -219,7 +219,7 @@ async function convince(
       looks++;
       progress(`challenge ${name} (${challenge.type}), look ${looks} of ${MAX_LOOKS}`);
       await pause(clock, LOOK_AGAIN_MS, signal);
-      await client.step(signal, (c) => c.completeChallenge(asRfc));
+      await client.step(signal, (c) => c.completeChallenge(asRfc), CHALLENGE_MS);
     } else {
       await pause(clock, interval, signal);
       interval = Math.min(interval * 1.5, POLL_MAX_MS);

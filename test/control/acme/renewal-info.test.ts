@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { renewalId } from '../../../src/control/acme/renewal-info.ts';
 import { startCaFront } from '../../support/ca-front.ts';
 import { makeCa } from '../../support/certs.ts';
+import { fetchJson } from '../../support/fetch-json.ts';
 import { PEBBLE_TOOLS, startPebble } from '../../support/pebble.ts';
 import { toolsMissing } from '../../support/tools.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -41,10 +42,14 @@ describe.skipIf(toolsMissing('renewal information from pebble', ...PEBBLE_TOOLS)
       await using front = await startCaFront(pebble.directory);
       const [start, end] = [Date.now() + 20 * DAY, Date.now() + 21 * DAY];
       const suggestedWindow = { start: new Date(start).toISOString(), end: new Date(end).toISOString() };
-      front.fault = ({ path }) =>
-        path.includes('/draft-ietf-acme-ari') || path.includes('renewal-info') || path.includes('/ari')
-          ? { status: 200, headers: { 'retry-after': '21600' }, body: JSON.stringify({ suggestedWindow }) }
-          : undefined;
+      // Debian's pebble has no such service: the front has it.
+      const directory = await fetchJson(front.directory, front.root);
+      const renewalInfo = front.directory.replace(/dir$/, 'ari');
+      front.fault = ({ path }) => {
+        if (path === '/dir') return { status: 200, body: JSON.stringify({ ...directory, renewalInfo }) };
+        if (!path.startsWith('/ari/')) return undefined;
+        return { status: 200, headers: { 'retry-after': '21600' }, body: JSON.stringify({ suggestedWindow }) };
+      };
       await using it = await manage({
         resolvers: { mesh: { caServer: front.directory, caCertificates: [front.root], httpChallenge: {} } },
       });
@@ -58,6 +63,7 @@ describe.skipIf(toolsMissing('renewal information from pebble', ...PEBBLE_TOOLS)
       const before = it.manager.certificates()[0]?.cert;
       const [renewed] = await it.manager.renew('ari.test');
       expect(renewed?.cert).not.toBe(before);
+      expect(front.seen.filter((line) => line === `GET /ari/${renewalId(before ?? '')}`)).toHaveLength(1);
     });
   },
 );
