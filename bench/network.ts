@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { HOST, type Target } from './load/load.ts';
 import { delay, type Running } from './processes.ts';
 
-const START_LIMIT_MS = 15_000;
+const START_LIMIT_MS = 60_000;
 
 /** A port on 127.0.0.1 that was free a moment ago. */
 export function freePort(): Promise<number> {
@@ -19,7 +19,7 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Waits until the target answers 200. Rejects with the process's own output when it ends or takes over 15 s. */
+/** Waits until the target answers 200. Rejects with the process's own output when it ends or takes over a minute. */
 export async function waitUntilServing(target: Target, running: Running): Promise<void> {
   const limit = Date.now() + START_LIMIT_MS;
   let last = 'no answer';
@@ -29,7 +29,7 @@ export async function waitUntilServing(target: Target, running: Running): Promis
     if (last === '200') return;
     await delay(50);
   }
-  throw new Error(`${running.name} did not answer 200 within 15 s (last: ${last}): ${running.output()}`);
+  throw new Error(`${running.name} did not answer 200 within a minute (last: ${last}): ${running.output()}`);
 }
 
 /** The status of one GET, or the code of the error. */

@@ -5,12 +5,23 @@ import { httpProxy3 } from './http-proxy-3.ts';
 import { nginx } from './nginx.ts';
 import { nodeUndici } from './node-undici.ts';
 import type { Peer } from './peer.ts';
-import { phoenix } from './phoenix.ts';
+import { otherPhoenix, phoenix } from './phoenix.ts';
 import { splice } from './splice.ts';
 import { traefik } from './traefik.ts';
 
 /** Every peer, in the order of the report. To add one: a file here and, where it has any, its configuration. */
-export const PEERS: readonly Peer[] = [splice, nginx, haproxy, caddy, traefik, nodeUndici, httpProxy3, phoenix];
+const other = otherPhoenix(process.env);
+export const PEERS: readonly Peer[] = [
+  splice,
+  nginx,
+  haproxy,
+  caddy,
+  traefik,
+  nodeUndici,
+  httpProxy3,
+  phoenix,
+  ...(other === null ? [] : [other]),
+];
 
 /** Measured too where a scenario asks for the latency that a proxy adds. */
 export const DIRECT = direct;

@@ -24,6 +24,28 @@ export const phoenix: Peer = {
   },
 };
 
+/**
+ * Another state of this project beside it in the same rounds, for before and after: PHOENIX_OTHER names its checkout (with
+ * node_modules; this one where it is unset), PHOENIX_OTHER_NODE_OPTIONS what Node is told there. null where neither is set.
+ */
+export function otherPhoenix(env: NodeJS.ProcessEnv): Peer | null {
+  const { PHOENIX_OTHER: other, PHOENIX_OTHER_NODE_OPTIONS: options } = env;
+  if (other === undefined && options === undefined) return null;
+  const root = other ?? ROOT;
+  return {
+    ...phoenix,
+    name: 'other',
+    missing: () => (existsSync(join(root, 'bin/proxy')) ? null : `PHOENIX_OTHER: ${root} has no bin/proxy`),
+    version: () => `${root}${options === undefined ? '' : ` with ${options}`}`,
+    prepare(setting) {
+      const line = phoenix.prepare(setting);
+      if (line === null) return null;
+      const env = { ...line.env, ...(options === undefined ? {} : { NODE_OPTIONS: options }) };
+      return { ...line, command: join(root, 'bin/proxy'), env };
+    },
+  };
+}
+
 /** Writes a static file from `template` and the dynamic file that both phoenix and Traefik read; gives the former. */
 export function renderTraefikFiles(
   template: string,
