@@ -147,6 +147,41 @@ describe('a smuggled half waits for nobody', () => {
   });
 });
 
+describe('the proxy speaks for itself', () => {
+  const send = (bytes: string) => sendRaw({ port: underTest.port, chunks: [bytes] });
+
+  it('its own version goes out, whatever came in (RFC 9112 §2.3)', async () => {
+    underTest.upstream.use({ onRequest: () => ['HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nabc'] });
+    const { responses } = await send(`GET /old HTTP/1.0\r\n${HOST}\r\n\r\n`);
+    expect(responses[0]?.version).toBe('1.1');
+    expect(underTest.upstream.requests().find(({ target }) => target === '/old')?.version).toBe('HTTP/1.1');
+  });
+
+  it('a status line without a reason keeps its space (RFC 9112 §4)', async () => {
+    underTest.upstream.use({ onRequest: () => ['HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n'] });
+    const { bytes } = await send(`GET / HTTP/1.1\r\n${HOST}\r\n\r\n`);
+    expect(bytes.toString('latin1')).toMatch(/^HTTP\/1\.1 200 \r\n/);
+  });
+
+  it('a TE upstream names itself in Connection (RFC 9110 §10.1.4)', async () => {
+    await send(`GET /te HTTP/1.1\r\n${HOST}\r\nTE: gzip, trailers\r\nConnection: TE\r\n\r\n`);
+    const seen = underTest.upstream.requests().find(({ target }) => target === '/te');
+    expect(seen?.header('te')).toBe('trailers');
+    expect(seen?.header('connection')).toBe('TE');
+  });
+
+  it('Authorization goes on as it came, and a body byte for byte (RFC 9110 §11.6.2)', async () => {
+    const body = Buffer.from(Array.from({ length: 256 }, (_, i) => i)).toString('latin1');
+    await send(
+      `POST /as-is HTTP/1.1\r\n${HOST}\r\nAuthorization: Digest a="b", c=d\r\nContent-Encoding: gzip\r\nContent-Length: 256\r\n\r\n${body}`,
+    );
+    const seen = underTest.upstream.requests().find(({ target }) => target === '/as-is');
+    expect(seen?.header('authorization')).toBe('Digest a="b", c=d');
+    expect(seen?.header('content-encoding')).toBe('gzip');
+    expect(seen?.body.toString('latin1')).toBe(body);
+  });
+});
+
 describe('the proxy says when', () => {
   it('a Date is added where the upstream sends none, and left where it does (RFC 9110 §6.6.1)', async () => {
     const get = async (): Promise<readonly string[]> => {

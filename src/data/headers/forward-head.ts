@@ -25,7 +25,8 @@ export function forwardHead(exchange: Exchange, target: string, host: string): s
   if (body === 'length') head += `Content-Length: ${exchange.length}\r\n`;
   else if (body === 'chunked') head += 'Transfer-Encoding: chunked\r\n';
   else if (method === 'POST' || method === 'PUT' || method === 'PATCH') head += 'Content-Length: 0\r\n';
-  if (exchange.acceptsTrailers) head += 'TE: trailers\r\n';
+  // RFC 9110 §10.1.4: a TE is for the next hop alone, and says so.
+  if (exchange.acceptsTrailers) head += 'TE: trailers\r\nConnection: TE\r\n';
   if (exchange.upgrade !== null) head += `Connection: Upgrade\r\nUpgrade: ${exchange.upgrade}\r\n`;
   return `${head}\r\n`;
 }
