@@ -303,7 +303,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     if (this.#policy.onStatus?.(status) === true || exchange.takeover?.wants(status) === true) {
       if (this.#turnAway(status)) return;
     }
-    if (exchange.source instanceof KeptBody) exchange.source.release();
+    if (this.#bodyTaken && exchange.source instanceof KeptBody) exchange.source.release();
     this.#stream = this.#target.streams.open(exchange, head);
     this.#target.sticky?.bind(exchange, this.#endpoint, head.headers);
     exchange.response.onDrain = this.#resume;

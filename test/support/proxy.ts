@@ -24,6 +24,8 @@ export interface ProxyOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Further arguments after `run --config FILE --workers N`. */
   readonly args?: readonly string[];
+  /** A command that runs the one that follows it in its place, `['unshare', '--mount']`. */
+  readonly wrapper?: readonly string[];
   /** Milliseconds until the entry points must accept. */
   readonly readyTimeoutMs?: number;
 }
@@ -77,9 +79,10 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
   const configFile = join(temp.path, 'proxy.yml');
   await writeFile(configFile, text);
 
+  const [program = COMMAND, ...before] = [...(options.wrapper ?? []), COMMAND];
   const child = startChild(
-    COMMAND,
-    ['run', '--config', configFile, '--workers', String(options.workers ?? 1), ...(options.args ?? [])],
+    program,
+    [...before, 'run', '--config', configFile, '--workers', String(options.workers ?? 1), ...(options.args ?? [])],
     // Its own temporary files go with the test's, kill9 or not.
     { TMPDIR: tmp, RUNTIME_DIRECTORY: join(temp.path, 'run'), ...options.env },
   );

@@ -87,6 +87,8 @@ export class UpstreamConnection {
   uses = 0;
   /** On the coarse clock, for the pool: since when it is idle. */
   idleSince = 0;
+  /** Which of the addresses of its name, as they changed, it belongs to; see Addresses. */
+  addressVersion = 0;
 
   readonly #owner: ConnectionOwner;
   readonly #buffer: ReadBuffer | null;

@@ -2,6 +2,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
 import { clock } from '../clock.ts';
+import { Addresses, type Resolve } from './addresses.ts';
 import { type ConnectionOwner, ReadBuffer, UpstreamConnection } from './connection.ts';
 import { keepAfterWriteError } from './keep-reading.ts';
 
@@ -35,9 +36,14 @@ export interface Waiter {
   onConnectFailed(error: ProxyError): void;
 }
 
+/** One of several addresses of a name that does not answer is left for the next after this long. */
+const ADDRESS_TIMEOUT_MS = 1_000;
+
 /** Bounded connections to one upstream address, kept open between requests. */
 export class UpstreamPool implements ConnectionOwner {
   readonly target: PoolTarget;
+  /** Null where the target is an address already, or a socket. */
+  readonly #addresses: Addresses | null;
   readonly #idle: UpstreamConnection[] = [];
   readonly #all = new Set<UpstreamConnection>();
   /** Connections being made: who waits, and how to fail them. */
@@ -45,8 +51,10 @@ export class UpstreamPool implements ConnectionOwner {
   #closing = false;
   #session: Buffer | null = null;
 
-  constructor(target: PoolTarget) {
+  constructor(target: PoolTarget, resolve?: Resolve) {
     this.target = target;
+    const { connect } = target;
+    this.#addresses = 'host' in connect && net.isIP(connect.host) === 0 ? new Addresses(connect.host, resolve) : null;
   }
 
   /** Open connections and those being made. */
@@ -83,6 +91,7 @@ export class UpstreamPool implements ConnectionOwner {
     const socket = plain
       ? net.connect({
           ...target.connect,
+          ...this.#lookup,
           noDelay: true,
           allowHalfOpen: raw,
           ...(buffer === null
@@ -121,6 +130,7 @@ export class UpstreamPool implements ConnectionOwner {
       // A late error of a socket that nobody waits for.
       socket.on('error', () => {});
       socket.destroy();
+      this.#addresses?.doubt();
       waiter.onConnectFailed(error);
     };
     const onError = (error: NodeJS.ErrnoException): void => fail(connectError(error, target.address, plain));
@@ -128,6 +138,7 @@ export class UpstreamPool implements ConnectionOwner {
     const onConnect = (): void => {
       if (!settle()) return;
       connection = new UpstreamConnection(socket, this, buffer);
+      connection.addressVersion = this.#addresses?.version ?? 0;
       this.#all.add(connection);
       waiter.onConnected(connection);
     };
@@ -142,12 +153,19 @@ export class UpstreamPool implements ConnectionOwner {
     };
   }
 
+  /** How names are resolved; without a limit of its own on each address but what the dial timeout leaves. */
+  get #lookup(): { lookup?: net.LookupFunction; autoSelectFamilyAttemptTimeout?: number } {
+    if (this.#addresses === null) return {};
+    return { lookup: this.#addresses.lookup, autoSelectFamilyAttemptTimeout: ADDRESS_TIMEOUT_MS };
+  }
+
   #connectTls(options: PoolTls): tls.TLSSocket {
     const { connect } = this.target;
     const host = 'host' in connect ? connect.host : 'localhost';
     const name = options.serverName ?? host;
     const socket = tls.connect({
       ...connect,
+      ...this.#lookup,
       secureContext: options.context,
       servername: net.isIP(name) === 0 ? name : '',
       rejectUnauthorized: options.verify,
@@ -169,12 +187,21 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   released(connection: UpstreamConnection): void {
-    if (this.#closing || this.#idle.length >= this.target.maxIdle) {
+    if (this.#closing || this.#idle.length >= this.target.maxIdle || this.#moved(connection)) {
       connection.destroy();
       return;
     }
     connection.idleSince = clock.now;
     this.#idle.push(connection);
+  }
+
+  /** Whether the name no longer stands for the address that the connection goes to. */
+  #moved(connection: UpstreamConnection): boolean {
+    const addresses = this.#addresses;
+    if (addresses === null || connection.addressVersion === addresses.version) return false;
+    if (!addresses.has(connection.socket.remoteAddress)) return true;
+    connection.addressVersion = addresses.version;
+    return false;
   }
 
   closed(connection: UpstreamConnection): void {
@@ -192,6 +219,9 @@ export class UpstreamPool implements ConnectionOwner {
       for (const connection of this.#idle.splice(0, old)) connection.destroy();
     }
     for (const connection of this.#all) connection.tick(now, address);
+    if (this.#addresses === null || this.size === 0) return;
+    this.#addresses.refresh();
+    for (const connection of this.#idle.filter((one) => this.#moved(one))) connection.destroy();
   }
 
   /**
