@@ -160,6 +160,7 @@ export class Primary {
     });
     this.#closers.push(() => internal.close());
     this.#publisher.begin(built);
+    this.#acme?.want(built.wanted);
     this.#health.follow(built.snapshot);
     this.#closers.push(() => this.#health.close());
     const commands = await startCommandServer({
@@ -170,7 +171,7 @@ export class Primary {
     this.#closers.push(() => commands.close());
     await supervisor.start(built.snapshot);
     void this.#material.watch(built.referencedFiles);
-    this.#acme?.want(built.wanted);
+    this.#acme?.begin();
     const places = Object.values(built.snapshot.entryPoints).map(
       (e) => `${e.name} on ${e.host === '::' ? '' : e.host}:${e.port}`,
     );

@@ -39,6 +39,8 @@ export class AcmeService {
   readonly #loaded = new WeakMap<AcmeCertificate, CertificateSnapshot | null>();
   #manager!: AcmeManager;
   #issued: readonly IssuedCertificate[] | null = null;
+  #wanted: readonly WantedCertificate[] = [];
+  #begun = false;
   #revision = 0;
   #expiry: NodeJS.Timeout | null = null;
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -48,7 +50,7 @@ export class AcmeService {
     this.#options = options;
   }
 
-  /** Reads what is stored; nothing is ordered before {@link want}. */
+  /** Reads what is stored; nothing is ordered before {@link begin}. */
   static async open(options: AcmeServiceOptions): Promise<AcmeService> {
     const service = new AcmeService(options);
     const { open, changed: _, deliver: __, ...rest } = options;
@@ -68,7 +70,14 @@ export class AcmeService {
 
   /** What a build has found to be wanted, once that build is served. */
   want(list: readonly WantedCertificate[]): void {
-    this.#manager.want(list);
+    this.#wanted = list;
+    if (this.#begun) this.#manager.want(list);
+  }
+
+  /** Challenges can be answered from now on: what is wanted is ordered. */
+  begin(): void {
+    this.#begun = true;
+    this.#manager.want(this.#wanted);
   }
 
   /** The answer of http-01 to a token. */

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { AcmeCertificate, AcmeManager, AcmeOptions, AlpnChallenge } from '../../src/control/acme/types.ts';
+import type {
+  AcmeCertificate,
+  AcmeManager,
+  AcmeOptions,
+  AlpnChallenge,
+  WantedCertificate,
+} from '../../src/control/acme/types.ts';
 import { AcmeService } from '../../src/control/acme-service.ts';
 import type { Challenges } from '../../src/core/messages.ts';
 import { makeCa } from '../support/certs.ts';
@@ -14,7 +20,7 @@ function issue(main: string, lifeMs = 60_000): AcmeCertificate {
 
 async function start() {
   const held = { certificates: [] as readonly AcmeCertificate[], tokens: [] as string[], alpn: [] as AlpnChallenge[] };
-  const seen = { delivered: [] as Challenges[], changes: 0, log: [] as string[] };
+  const seen = { delivered: [] as Challenges[], changes: 0, log: [] as string[], wanted: [] as string[][] };
   let options!: AcmeOptions;
   const service = await AcmeService.open({
     resolvers: {},
@@ -32,7 +38,7 @@ async function start() {
         },
         status: () => [],
         resolvers: () => [],
-        want: () => undefined,
+        want: (list: readonly WantedCertificate[]) => void seen.wanted.push(list.map(({ main }) => main)),
         close: async () => undefined,
       } as unknown as AcmeManager;
     },
@@ -97,6 +103,20 @@ describe('certificates of resolvers', () => {
     await waitFor('the expiry to be noticed', () => seen.changes === 2);
     expect(seen.log).toEqual([expect.stringMatching(/^error the certificate for a\.x from "internal" has EXPIRED/)]);
     expect(service.issued).toHaveLength(1);
+    await service.close();
+  });
+});
+
+describe('what is wanted', () => {
+  it('is ordered when challenges can be answered, and is then what was said last', async () => {
+    const { service, seen } = await start();
+    const wish = (main: string): WantedCertificate => ({ resolver: 'internal', main, sans: [], for: [] });
+    service.want([wish('a.x')]);
+    service.want([wish('b.x')]);
+    expect(seen.wanted).toEqual([]);
+    service.begin();
+    service.want([]);
+    expect(seen.wanted).toEqual([['b.x'], []]);
     await service.close();
   });
 });

@@ -1,10 +1,13 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { servedCertificate } from '../support/acme-proxy.ts';
 import { makeCa } from '../support/certs.ts';
 import { startProxy } from '../support/proxy.ts';
 import { runCommand } from '../support/run-command.ts';
 import { tempDir } from '../support/temp.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 describe('proxy certs', () => {
   it('lists and exports certificates from files, and says that none can be renewed without a resolver', async () => {
@@ -42,5 +45,39 @@ describe('proxy certs', () => {
     const renew = await certs('renew', 'a.test');
     expect([renew.code, renew.stderr]).toEqual([1, 'proxy: no certResolver is configured\n']);
     expect((await certs('export', 'a.test')).code).toBe(2);
+  });
+});
+
+describe('a PKCS#12 file', () => {
+  it('is served, and served anew when it is replaced; a wrong password is said with its place', async () => {
+    await using temp = await tempDir();
+    const ca = makeCa('Test CA');
+    const path = (name: string): string => join(temp.path, name);
+    const replace = async (): Promise<string> => {
+      const pair = ca.issue({ sans: ['p12.test'] });
+      await writeFile(path('c.pem'), pair.cert + pair.key);
+      const args = ['pkcs12', '-export', '-in', path('c.pem'), '-out', path('next.p12'), '-passout', 'pass:secret'];
+      expect(await runCommand(args, { program: 'openssl' })).toMatchObject({ code: 0 });
+      await rename(path('next.p12'), path('site.p12'));
+      return new X509Certificate(pair.cert).serialNumber;
+    };
+    await writeFile(path('password'), 'secret\n');
+    const first = await replace();
+    const dynamic = (password: string): string =>
+      `tls:\n  certificates:\n    - certFile: ${path('site.p12')}\n      ${password}\n`;
+    await using proxy = await startProxy({
+      static: { entryPoints: { websecure: {} } },
+      dynamic: dynamic(`passwordFile: ${path('password')}`),
+    });
+    expect((await servedCertificate(proxy, 'p12.test')).serialNumber).toBe(first);
+    const second = await replace();
+    await waitFor(
+      'the new certificate',
+      async () => (await servedCertificate(proxy, 'p12.test')).serialNumber === second,
+    );
+    await proxy.writeDynamic(dynamic('password: wrong'));
+    await proxy.waitForOutput(/dynamic\.yml:3:7: error: .*site\.p12 cannot be opened with this password/);
+    // What was read before goes on being served.
+    expect((await servedCertificate(proxy, 'p12.test')).serialNumber).toBe(second);
   });
 });
