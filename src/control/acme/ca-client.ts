@@ -142,9 +142,9 @@ export class CaClient {
       directoryUrl: config.caServer,
       accountKey: key,
       ...(reusable ? { accountUrl: known } : {}),
-      ...(config.eab?.kid === undefined
-        ? {}
-        : { externalAccountBinding: { kid: config.eab.kid, hmacKey: config.eab.hmacEncoded ?? '' } }),
+      ...(config.eab?.kid && config.eab.hmacEncoded
+        ? { externalAccountBinding: { kid: config.eab.kid, hmacKey: config.eab.hmacEncoded } }
+        : {}),
     });
     if (reusable && (stored?.email ?? '') === email) {
       this.#accountUrl = known;

@@ -1,5 +1,6 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
+import { parseCaAddress } from '../../core/config/ca-address.ts';
 import { AcmeError } from './acme-error.ts';
 import type { Lookup } from './types.ts';
 
@@ -101,12 +102,8 @@ function portOf(url: URL): number {
   return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
 }
 
-function parsePin(value: string): { host: string; port: number | undefined } {
-  const bare = isIP(value) !== 0 ? { host: value, port: undefined } : undefined;
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(value);
-  const host = match?.[1] ?? match?.[2];
-  if (bare !== undefined) return bare;
-  if (host === undefined)
-    throw new AcmeError('unreachable', `caAddress ${JSON.stringify(value)} is not host or host:port`);
-  return { host, port: match?.[3] === undefined ? undefined : Number(match[3]) };
+function parsePin(value: string): { readonly host: string; readonly port: number | undefined } {
+  const pin = parseCaAddress(value);
+  if (pin !== undefined) return pin;
+  throw new AcmeError('unreachable', `caAddress ${JSON.stringify(value)} is not host or host:port`);
 }

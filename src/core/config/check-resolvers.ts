@@ -1,5 +1,7 @@
 import { parseAddress } from './address.ts';
+import { parseCaAddress } from './ca-address.ts';
 import type { Report } from './check-report.ts';
+import { DNS_PROVIDERS } from './resolvers.ts';
 import type { AcmeConfig, StaticConfig } from './static.ts';
 import { suggest } from './suggest.ts';
 
@@ -26,7 +28,45 @@ export function checkResolvers(config: StaticConfig, report: Report): void {
     }
     if (httpChallenge !== undefined) checkHttp(name, httpChallenge, config, report);
     if (tlsChallenge !== undefined) checkTls(name, config, report);
+    if (dnsChallenge !== undefined) checkDns(name, dnsChallenge.provider ?? '', report);
+    checkAuthority(name, acme, report);
   }
+}
+
+function checkAuthority(resolver: string, { caServer, caAddress, eab }: AcmeConfig, report: Report): void {
+  const path = ['certificatesResolvers', resolver, 'acme'];
+  if (!/^https?:$/.test(URL.parse(caServer)?.protocol ?? '')) {
+    report(
+      'warning',
+      'acme-bad-url',
+      [...path, 'caServer'],
+      `${JSON.stringify(caServer)} is not the URL of an ACME directory`,
+      'for step-ca: https://CA:9000/acme/acme/directory',
+    );
+  }
+  if (caAddress !== undefined && parseCaAddress(caAddress) === undefined) {
+    report(
+      'warning',
+      'bad-address',
+      [...path, 'caAddress'],
+      `${JSON.stringify(caAddress)} is not an address to connect to`,
+      'write host or host:port',
+    );
+  }
+  if (eab !== undefined && (!eab.kid || !eab.hmacEncoded)) {
+    report('warning', 'missing-key', [...path, 'eab'], '`eab` needs both `kid` and `hmacEncoded`: it is not used');
+  }
+}
+
+function checkDns(resolver: string, provider: string, report: Report): void {
+  if (DNS_PROVIDERS.includes(provider)) return;
+  report(
+    'warning',
+    'acme-dns-provider',
+    ['certificatesResolvers', resolver, 'acme', 'dnsChallenge'],
+    `there is no DNS provider ${JSON.stringify(provider)}: nothing can be ordered by dns-01`,
+    `there are: ${DNS_PROVIDERS.join(', ')}; exec runs a script of yours (EXEC_PATH)`,
+  );
 }
 
 function checkHttp(

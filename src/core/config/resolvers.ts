@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { type DeepReadonly, durationOr, emptyObject, flag, integer, strings, text } from './scalars.ts';
 
+/** The values of `dnsChallenge.provider` that are there. */
+export const DNS_PROVIDERS: readonly string[] = ['exec', 'rfc2136'];
+
 export const acmeSchema = z.strictObject({
   email: text.exactOptional(),
   caServer: text.default('https://acme-v02.api.letsencrypt.org/directory'),

@@ -54,3 +54,13 @@ describe('whether an authority can reach what answers its challenges', () => {
     expect(found('')).toMatchObject([{ severity: 'warning', code: 'acme-no-challenge', line: 5 }]);
   });
 });
+
+describe('what a resolver says of its authority', () => {
+  it('is looked at: URL, address, account binding, DNS provider', () => {
+    expect(found(`${HTTP}      caServer: 10.0.0.10:9000\n`)).toMatchObject([{ code: 'acme-bad-url', line: 8 }]);
+    expect(found(`${HTTP}      caAddress: https://10.0.0.10\n`)).toMatchObject([{ code: 'bad-address', line: 8 }]);
+    expect(found(`${HTTP}      eab: {kid: a}\n`)).toMatchObject([{ code: 'missing-key', line: 8 }]);
+    expect(found('      dnsChallenge: {provider: route53}\n')).toMatchObject([{ code: 'acme-dns-provider', line: 7 }]);
+    expect(found(`${HTTP}      caAddress: 10.0.0.10:9000\n      eab: {kid: a, hmacEncoded: b}\n`)).toEqual([]);
+  });
+});
