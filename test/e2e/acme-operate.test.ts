@@ -127,4 +127,20 @@ describe.skipIf(toolsMissing('the default certificate by ACME end to end', ...ST
     });
     expect(JSON.parse(await readFile(storageIn(temp.path), 'utf8'))).toHaveProperty('ca.Certificates');
   });
+
+  it('IP addresses come by tls-alpn-01, too', async () => {
+    await using temp = await tempDir();
+    await using ca = await startStepCa();
+    await using proxy = await startAcmeProxy(ca, {
+      hosts: ['127.0.0.1', 'a.test'],
+      challenge: 'tls',
+      storage: storageIn(temp.path),
+    });
+    await waitForCertificates(proxy, ['a.test']);
+    await waitFor(
+      'the certificate of the address',
+      async () => (await servedCertificate(proxy, '')).checkIP('127.0.0.1') !== undefined,
+      { describe: () => proxy.output().slice(-3000) },
+    );
+  });
 });
