@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 
 const SOURCES: Readonly<Record<string, string>> = {
   'step-ca': 'github.com/smallstep/certificates/cmd/step-ca@v0.30.2',
-  step: 'github.com/smallstep/cli/cmd/step@v0.30.2',
+  step: 'github.com/smallstep/cli/cmd/step@v0.21.0',
 };
 
 /** Where a command is: PATH, then where Go puts what it installs. @throws Error with how to get it */
