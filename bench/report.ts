@@ -1,6 +1,6 @@
 import { figure, mebibytes } from './figures.ts';
 import { summarise } from './measure/statistics.ts';
-import { COMPARED } from './peers/all.ts';
+import { COMPARED, DIRECT } from './peers/all.ts';
 import {
   bytesEach,
   type CpuResult,
@@ -82,12 +82,14 @@ function cpuTable(result: CpuResult): Table {
   const { unit } = result;
   const compared = COMPARED.filter((peer) => peersOf(result).includes(peer));
   const reloading = result.samples.some((sample) => sample.reloads > 0);
+  const added = peersOf(result).includes(DIRECT.name);
   const head = [
     'peer',
     `CPU µs/${unit}`,
     ...compared.map((peer) => `x ${peer}`),
     `${unit}s/s`,
     ...['p50 ms', 'p90', 'p99', 'p99.9', 'RSS MiB', 'busy'],
+    ...(added ? ['added p50', 'added p99'] : []),
     ...(reloading ? ['reloads'] : []),
     'errors',
   ];
@@ -106,11 +108,25 @@ function cpuTable(result: CpuResult): Table {
       ...[latency((l) => l.p50), latency((l) => l.p90), latency((l) => l.p99), latency((l) => l.p999)],
       mebibytes(median((sample) => sample.rssBytes)),
       `${(100 * median((sample) => sample.busy)).toFixed(0)} %`,
+      ...(added
+        ? [addedOf(result, peer, (l) => l.p50), addedOf(result, peer, (l) => l.p99)].map((micros) =>
+            figure(micros / 1_000),
+          )
+        : []),
       ...(reloading ? [String(samples.reduce((sum, sample) => sum + sample.reloads, 0))] : []),
       details.length === 0 ? String(errors) : `${errors} (${details.join('; ')})`,
     ];
   });
   return { head, rows };
+}
+
+/** Microseconds by which a quantile is above that without a proxy in the same round: the median of the rounds. */
+function addedOf(result: CpuResult, peer: string, pick: (latency: Sample['latencyMicros']) => number): number {
+  const without = new Map(samplesOf(result, DIRECT.name).map((sample) => [sample.round, pick(sample.latencyMicros)]));
+  const differences = samplesOf(result, peer).map(
+    (sample) => pick(sample.latencyMicros) - (without.get(sample.round) ?? Number.NaN),
+  );
+  return summarise(differences.filter(Number.isFinite)).median;
 }
 
 /** Peers of a result, the cheapest first. */

@@ -18,6 +18,16 @@ describe('the table of a scenario', () => {
     expect(head.slice(1, 4)).toEqual(['CPU µs/request', 'x splice', 'x nginx']);
   });
 
+  it('says what a proxy adds to the latency, where it was measured without one too', () => {
+    const latencyMicros = { p50: 200, p90: 300, p99: 500, p999: 600 };
+    const direct = [1, 2, 3].map((round) => sample('direct', round, 0, { latencyMicros }));
+    const result = cpuResult('events', rounds);
+    const { head, rows } = tableOf({ ...result, samples: [...result.samples, ...direct] });
+    const column = head.indexOf('added p50');
+    expect(rows.find((row) => row[0] === 'phoenix')?.slice(column, column + 2)).toEqual(['0.300', '1.50']);
+    expect(tableOf(result).head).not.toContain('added p50');
+  });
+
   it('counts the errors of all rounds, and says which', () => {
     const result = cpuResult('keepalive', rounds);
     const errors = sample('phoenix', 4, 12, { errors: 3, errorDetail: '3 status 502' });
