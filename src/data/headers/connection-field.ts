@@ -11,6 +11,8 @@ export interface ConnectionField {
 /** What frames, routes or sequences a message, and the time it was made. */
 const KEPT = mark(H.HOST, H.CONTENT_LENGTH, H.EXPECT, H.DATE);
 
+const FEW = 8;
+
 const NONE: ConnectionField = { close: false, keepAlive: false, upgrade: false };
 const KEEP_ALIVE: ConnectionField = { close: false, keepAlive: true, upgrade: false };
 const CLOSE: ConnectionField = { close: true, keepAlive: false, upgrade: false };
@@ -27,7 +29,10 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
   let close = false;
   let keepAlive = false;
   let upgrade = false;
-  for (const raw of value.split(',')) {
+  // To take out each of many options by itself would cost their number times that of the fields.
+  const options = value.split(',');
+  const many: Set<string> | null = options.length > FEW ? new Set() : null;
+  for (const raw of options) {
     const token = raw.trim().toLowerCase();
     switch (token) {
       case '':
@@ -43,9 +48,12 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
         break;
       default: {
         const id = identifyName(token);
-        if (FORWARDED[id] !== 1 && KEPT[id] !== 1) headers.delete(token);
+        if (FORWARDED[id] === 1 || KEPT[id] === 1) break;
+        if (many === null) headers.delete(token);
+        else many.add(token);
       }
     }
   }
+  if (many !== null) headers.deleteNames(many);
   return { close, keepAlive, upgrade };
 }

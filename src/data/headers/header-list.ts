@@ -118,6 +118,18 @@ export class HeaderList {
     for (let i = added.length - 2; i >= 0; i -= 2) if (sameName(added[i]!, lower)) added.splice(i, 2);
   }
 
+  /** Removes every field whose name (lower case) is in the set, in one pass. */
+  deleteNames(names: ReadonlySet<string>): void {
+    const spans = this.spans;
+    for (let at = 0; at < spans.length; at += SPAN) {
+      const start = spans[at]!;
+      if (start >= 0 && names.has(this.source.substring(start, spans[at + 1]!).toLowerCase())) spans[at] = -1;
+    }
+    const added = this.#added;
+    if (added === null) return;
+    for (let i = added.length - 2; i >= 0; i -= 2) if (names.has(added[i]!.toLowerCase())) added.splice(i, 2);
+  }
+
   /** Whether a field is there whose id is marked in `ids`. */
   hasMarked(ids: Uint8Array): boolean {
     const spans = this.spans;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ProxyError } from '../../../src/core/errors.ts';
 import type { Exchange, Peer } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
+import type { HeadLimits } from '../../../src/data/http1/limits.ts';
 import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
 
 /** As much of a socket as a codec touches, without a kernel: what is written is kept. */
@@ -62,13 +63,15 @@ export interface CodecRun {
   readonly closed: boolean;
 }
 
+const SMALL: HeadLimits = { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 };
+
 /** Feeds a byte stream in the given pieces; every complete request is answered 200. */
-export function runCodec(pieces: readonly Buffer[]): CodecRun {
+export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL): CodecRun {
   const socket = new FakeSocket();
   const seen: SeenRequest[] = [];
   const service: Http1Service = {
     entryPoint: 'web',
-    limits: { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 },
+    limits,
     lifetime: { maxRequests: 0, maxAgeMs: 0 },
     timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
     sanitizePath: false,
