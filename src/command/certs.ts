@@ -7,6 +7,7 @@ import { callProxy } from './client.ts';
 import { EXIT } from './exit-code.ts';
 import { CommandError } from './fail.ts';
 import { type RemoteOptions, remote } from './options.ts';
+import { print, printable, printJson } from './print.ts';
 import { span } from './span.ts';
 import { table } from './table.ts';
 
@@ -21,7 +22,8 @@ export function addCerts(program: Command): void {
       .description('names, issuer, expiry, next renewal and last error of every certificate'),
   ).action(async (options: RemoteOptions) => {
     const list = await call<CertificateList>(options, 'certs', {});
-    console.log(options.json ? JSON.stringify(list) : describeCertificates(list, Date.now()));
+    if (options.json) printJson(list);
+    else print(describeCertificates(list, Date.now()));
   });
   remote(
     certs
@@ -30,10 +32,10 @@ export function addCerts(program: Command): void {
       .argument('<name>', 'a host that the certificate is for'),
   ).action(async (name: string, options: RemoteOptions) => {
     const list = await call<CertificateList>(options, 'certs-renew', { name });
-    if (options.json) console.log(JSON.stringify(list));
+    if (options.json) printJson(list);
     else {
       for (const { names, issuer, notAfter } of list.certificates) {
-        console.log(`renewed ${names.join(' ')}: from ${issuer}, valid for ${span((notAfter ?? 0) - Date.now())}`);
+        print(printable(`renewed ${names.join(' ')}: from ${issuer}, valid for ${span((notAfter ?? 0) - Date.now())}`));
       }
     }
   });
@@ -44,7 +46,8 @@ export function addCerts(program: Command): void {
       .argument('<name>', 'a host that the certificate is for'),
   ).action(async (name: string, options: RemoteOptions) => {
     const data = await call<{ readonly revoked: string }>(options, 'certs-revoke', { name });
-    console.log(options.json ? JSON.stringify(data) : `revoked ${data.revoked}`);
+    if (options.json) printJson(data);
+    else print(printable(`revoked ${data.revoked}`));
   });
   remote(
     certs
@@ -55,14 +58,14 @@ export function addCerts(program: Command): void {
   ).action(async (name: string, options: RemoteOptions & { readonly out: string }) => {
     const found = await call<ExportedCertificate>(options, 'certs-export', { name });
     const files = write(options.out, found);
-    if (options.json) console.log(JSON.stringify({ names: found.names, notAfter: found.notAfter, ...files }));
-    else console.log(`${files.cert}\n${files.key}`);
+    if (options.json) printJson({ names: found.names, notAfter: found.notAfter, ...files });
+    else print(`${files.cert}\n${files.key}`);
   });
 }
 
 async function call<T>(options: RemoteOptions, verb: string, args: object): Promise<T> {
   const { ok, data } = await callProxy(options, verb, args);
-  if (!ok) throw new CommandError(EXIT.refused, String(data.message));
+  if (!ok) throw new CommandError(EXIT.refused, printable(String(data.message)));
   return data as T;
 }
 
@@ -104,7 +107,8 @@ export function describeCertificates({ certificates, resolvers }: CertificateLis
     ]),
   );
   lines.push(...certificates.flatMap((row) => troubles(row, now)), ...resolvers.flatMap((one) => outages(one, now)));
-  return lines.join('\n');
+  // Names, and what a CA says, come from others.
+  return lines.map(printable).join('\n');
 }
 
 function next({ nextRenewal, nextAttempt }: CertificateRow, now: number): string {
