@@ -344,6 +344,8 @@ export class Primary {
       totals: supervisor.totals,
       slots: supervisor.slots,
       streams: supervisor.streams,
+      retries: supervisor.retries,
+      mirrorsDropped: supervisor.mirrorsDropped,
       attempts: this.#publisher.attempts,
       health: (service, url) => this.#health.of(service, url),
       problem: this.#publisher.problem,

@@ -11,6 +11,7 @@ import { FailureLog } from './data/failure-log.ts';
 import { HealthView } from './data/health-view.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
+import { mirrors } from './data/service/mirroring.ts';
 import { SlotDesk } from './data/slots.ts';
 import { LineWriter } from './line-writer.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -245,6 +246,8 @@ class Worker implements ListenerHost {
         requests: this.#requests,
         connections,
         errors: { ...this.#errors },
+        retries: this.#runtime?.services.retries ?? {},
+        mirrorsDropped: mirrors.dropped,
         streams: this.#runtime?.services.streams ?? {},
         accessLogDropped: this.#accessLog?.dropped ?? 0,
         logDropped: this.#log.dropped,

@@ -43,6 +43,8 @@ export interface ProxyStatus {
     readonly accessLogDropped: number;
     readonly logDropped: number;
   };
+  /** Copies for mirrors that were left out because too many were under way. */
+  readonly mirrorsDropped: number;
   readonly certificates: readonly {
     readonly names: readonly string[];
     readonly origin: string;
@@ -56,6 +58,8 @@ export interface ProxyStatus {
     readonly servers: readonly ({ readonly url: string } & ServerHealth)[];
     /** Places at its servers; null where they have no limit. */
     readonly slots: SlotStatus | null;
+    /** How often requests were sent again, or to another server. */
+    readonly retries: number;
     /** Its streamed responses; null where there were none. */
     readonly streams: StreamStatus | null;
   }[];
@@ -82,6 +86,8 @@ export interface StatusSources {
   readonly health: (service: string, url: string) => ServerHealth;
   readonly slots: Readonly<Record<string, SlotStatus>>;
   readonly streams: ReadonlyMap<string, StreamFigures>;
+  readonly retries: ReadonlyMap<string, number>;
+  readonly mirrorsDropped: number;
 }
 
 /** Puts together what an operator wants to know first. */
@@ -114,6 +120,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
     workers,
     workerDeaths: { count: deaths.respawns, last: deaths.last, retryAt: deaths.retryAt },
     requests: sources.totals,
+    mirrorsDropped: sources.mirrorsDropped,
     certificates: [...snapshot.tls.certificates, snapshot.tls.defaultCertificate].map(
       ({ names, origin, notAfter }) => ({
         names,
@@ -132,6 +139,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
           ...sources.health(service.name, url),
         })),
         slots: sources.slots[service.name] ?? null,
+        retries: sources.retries.get(service.name) ?? 0,
         streams: streamStatus(sources.streams.get(service.name)),
       })),
     lastReload: attempts.last,

@@ -97,6 +97,8 @@ export class Supervisor {
   readonly #slots = new SlotBook((worker, message) => this.#members.get(worker)?.send(message));
   /** Counts of workers that are gone. */
   readonly #gone = {
+    retries: new Map<string, number>(),
+    mirrorsDropped: 0,
     requests: 0,
     errors: new Map<ErrorCode, number>(),
     streams: new Map<string, StreamFigures>(),
@@ -276,6 +278,20 @@ export class Supervisor {
       requests: m.report?.requests ?? 0,
       connections: m.report?.connections ?? 0,
     }));
+  }
+
+  /** How often requests were sent again, or to another server, since the start, by service. */
+  get retries(): ReadonlyMap<string, number> {
+    const sum = new Map(this.#gone.retries);
+    for (const { report } of this.#members.values()) addCounts(sum, report?.retries ?? {});
+    return sum;
+  }
+
+  /** Copies for mirrors that were left out since the start. */
+  get mirrorsDropped(): number {
+    let sum = this.#gone.mirrorsDropped;
+    for (const { report } of this.#members.values()) sum += report?.mirrorsDropped ?? 0;
+    return sum;
   }
 
   /** What was measured of streams by all workers since the start, by service. */
@@ -502,6 +518,8 @@ export class Supervisor {
     if (member.report !== null) {
       this.#gone.requests += member.report.requests;
       addStreams(this.#gone.streams, member.report.streams);
+      addCounts(this.#gone.retries, member.report.retries);
+      this.#gone.mirrorsDropped += member.report.mirrorsDropped;
       this.#gone.accessLogDropped += member.report.accessLogDropped;
       this.#gone.logDropped += member.report.logDropped;
       addErrors(this.#gone.errors, member.report.errors);
@@ -579,6 +597,10 @@ export class Supervisor {
       this.#waiters.add(waiter);
     });
   }
+}
+
+function addCounts(sum: Map<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(more)) sum.set(name, (sum.get(name) ?? 0) + count);
 }
 
 function addStreams(sum: Map<string, StreamFigures>, more: Readonly<Record<string, StreamFigures>>): void {

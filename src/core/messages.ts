@@ -93,6 +93,10 @@ export interface Report {
   readonly requests: number;
   readonly connections: number;
   readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
+  /** How often requests were sent again, or to another server, by service. */
+  readonly retries: Readonly<Record<string, number>>;
+  /** Copies for mirrors that were left out because too many were under way. */
+  readonly mirrorsDropped: number;
   /** What was measured of streams, by service. */
   readonly streams: Readonly<Record<string, StreamFigures>>;
   /** Lines that were lost because the destination was slow or full: of the access log, and of this worker's log. */

@@ -37,8 +37,14 @@ export interface ForwardTarget {
   readonly retryPolicy: RetryPolicy;
   readonly retryBudget: RetryBudget;
   readonly streams: StreamMeter;
+  readonly counts: ServiceCounts;
   /** Set where its servers have a limit. */
   readonly slots: SlotPolicy | null;
+}
+
+/** What is counted of a service in this worker. */
+export interface ServiceCounts {
+  retries: number;
 }
 
 /** An endpoint that has refused every connection for this long (milliseconds) is not waited for. */
@@ -239,8 +245,13 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   onConnectFailed(error: ProxyError): void {
     this.#giveUp = null;
     const { state } = this;
-    if (state.refusingSince === 0) state.refusingSince = clock.now;
-    this.#over('connect-failed');
+    // That the pool is full says nothing of the endpoint.
+    if (error.source === 'upstream') {
+      if (state.refusingSince === 0) state.refusingSince = clock.now;
+      this.#over('connect-failed');
+    } else {
+      this.#over(null);
+    }
     if (!this.#retry(error, false)) this.#fail(error);
   }
 
@@ -354,6 +365,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
       // The upstream closed its idle connection as the request came: nothing was lost, nobody has seen it.
       this.#stale = true;
       this.#resends++;
+      this.#target.counts.retries++;
       exchange.retries++;
       this.#detachBody();
       this.#connect();
@@ -459,6 +471,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     // A connection that was refused at once cost nobody anything; everything else is a request more for the upstreams.
     if (error.code !== 'UPSTREAM_REFUSED' && !this.#target.retryBudget.spend()) return false;
     if (sent) this.#resends++;
+    this.#target.counts.retries++;
     this.#over(null);
     exchange.retries++;
     this.#detachBody();

@@ -98,6 +98,16 @@ export class Services {
     return figures;
   }
 
+  /** How often requests were sent again, or elsewhere, by service; those of none are not named. */
+  get retries(): Readonly<Record<string, number>> {
+    const retries: Record<string, number> = {};
+    for (const [name, serving] of this.#servings) {
+      if (serving instanceof LoadBalancedService && serving.target.counts.retries > 0)
+        retries[name] = serving.target.counts.retries;
+    }
+    return retries;
+  }
+
   /** Called each time the coarse clock advances. */
   tick(now: number): void {
     this.#pools.tick(now);
@@ -173,6 +183,7 @@ export class Services {
       retryPolicy: DEFAULT_RETRY,
       retryBudget: previous?.retryBudget ?? new RetryBudget(RETRY_SHARE),
       streams: previous?.streams ?? new StreamMeter(),
+      counts: previous?.counts ?? { retries: 0 },
       slots: this.#desk === null || slotsPerServer(config) === 0 ? null : new SlotPolicy(this.#desk, config.queue),
     });
   }
@@ -199,6 +210,7 @@ export class Services {
       retryPolicy: NO_RETRY,
       retryBudget: new RetryBudget(0),
       streams: new StreamMeter(),
+      counts: { retries: 0 },
       slots: null,
     });
   }

@@ -1,5 +1,6 @@
 import type { RetryMiddleware } from '../../core/config/dynamic.ts';
 import { statusMatcher } from '../../core/status-range.ts';
+import { MOST_KEPT_BYTES } from '../body/limits.ts';
 
 /** When and how often a request is tried again. */
 export interface RetryPolicy {
@@ -50,7 +51,7 @@ export function policyOf(config: RetryMiddleware): RetryPolicy {
     resends: Math.max(0, config.attempts - 1),
     initialIntervalMs: config.initialInterval,
     withinMs: config.timeout,
-    bodyLimit: config.maxRequestBodyBytes < 0 ? Number.MAX_SAFE_INTEGER : config.maxRequestBodyBytes,
+    bodyLimit: config.maxRequestBodyBytes < 0 ? MOST_KEPT_BYTES : Math.min(config.maxRequestBodyBytes, MOST_KEPT_BYTES),
     onStatus: config.status === undefined || config.status.length === 0 ? null : statusMatcher(config.status),
     onNetworkError: !config.disableRetryOnNetworkError,
     nonIdempotent: config.retryNonIdempotentMethod,

@@ -2,6 +2,7 @@ import type { Failover } from '../../core/config/dynamic.ts';
 import { statusMatcher } from '../../core/status-range.ts';
 import type { Endpoint } from '../balancer/types.ts';
 import { KeptBody } from '../body/kept-body.ts';
+import { MOST_KEPT_BYTES } from '../body/limits.ts';
 import { RecordedBody } from '../body/recorded-body.ts';
 import type { Exchange, Takeover } from '../exchange.ts';
 import type { FindServing, Serving } from './serving.ts';
@@ -25,7 +26,7 @@ export class FailoverService implements Serving {
     const { errors } = config;
     this.#wants = errors === undefined || errors.status.length === 0 ? null : statusMatcher(errors.status);
     const limit = errors?.maxRequestBodyBytes ?? -1;
-    this.#bodyLimit = limit < 0 ? Number.MAX_SAFE_INTEGER : limit;
+    this.#bodyLimit = limit < 0 ? MOST_KEPT_BYTES : Math.min(limit, MOST_KEPT_BYTES);
   }
 
   get available(): boolean {

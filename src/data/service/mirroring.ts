@@ -16,7 +16,8 @@ interface Mirror {
 /** Copies under way in this worker, over all services: what is beyond is left out, so that no mirror can fill the memory. */
 const MOST_COPIES = 256;
 const MOST_BYTES = 64 * 1024 * 1024;
-const held = { copies: 0, bytes: 0 };
+/** Of this worker: copies under way, what they hold, and those that were left out. */
+export const mirrors = { copies: 0, bytes: 0, dropped: 0 };
 
 const ONCE = defaultPolicy(1);
 /** A mirror that hangs must not hold its copy for ever. */
@@ -86,15 +87,19 @@ export class MirroringService implements Serving {
   }
 }
 
-function send(exchange: Exchange, mirrors: readonly Serving[], body: Buffer | null): void {
+function send(exchange: Exchange, chosen: readonly Serving[], body: Buffer | null): void {
   const size = body?.length ?? 0;
-  for (const mirror of mirrors) {
-    if (!mirror.available || held.copies >= MOST_COPIES || held.bytes + size > MOST_BYTES) continue;
-    held.copies++;
-    held.bytes += size;
+  for (const mirror of chosen) {
+    if (!mirror.available) continue;
+    if (mirrors.copies >= MOST_COPIES || mirrors.bytes + size > MOST_BYTES) {
+      mirrors.dropped++;
+      continue;
+    }
+    mirrors.copies++;
+    mirrors.bytes += size;
     const shadow = shadowOf(exchange, body, () => {
-      held.copies--;
-      held.bytes -= size;
+      mirrors.copies--;
+      mirrors.bytes -= size;
     });
     shadow.retryPolicy = ONCE;
     shadow.timeouts = TIMEOUTS;

@@ -7,7 +7,7 @@ import { answer, hang, startBlackHole, startMisbehaving } from '../../support/mi
 import { freePort } from '../../support/ports.ts';
 import { startProxy } from '../../support/proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { ask, balanced, services } from './support.ts';
+import { ask, balanced, services, statusOf } from './support.ts';
 
 /** With a JSON access log. */
 const logged = `
@@ -56,6 +56,7 @@ describe('a connection that cannot be made', () => {
     const entries = lines.map((line) => JSON.parse(line));
     expect(entries.map((entry) => entry.RetryAttempts ?? 0).sort()).toEqual([0, 1]);
     expect(entries.every((entry) => entry.ServiceURL === echo.url)).toBe(true);
+    await waitFor('the count', async () => (await statusOf(proxy)).services[0]?.retries === 1);
   });
 });
 
