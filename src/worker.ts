@@ -9,6 +9,7 @@ import { onTick } from './data/clock.ts';
 import { explain } from './data/explain.ts';
 import { FailureLog } from './data/failure-log.ts';
 import { HealthView } from './data/health-view.ts';
+import { LimitDesk } from './data/limits/limit-desk.ts';
 import { Listener, type ListenerHost } from './data/listener.ts';
 import { Runtime } from './data/runtime.ts';
 import { mirrors } from './data/service/mirroring.ts';
@@ -30,6 +31,7 @@ class Worker implements ListenerHost {
   readonly challenges = new LiveChallenges();
   readonly #health = new HealthView((reports) => send({ type: 'outliers', reports }));
   readonly #slots = new SlotDesk(send);
+  readonly #limits = new LimitDesk(send);
   readonly #failures = new FailureLog((level, message, fields) => this.#log[level](message, fields));
   readonly #listeners = new Map<string, Listener>();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
@@ -76,6 +78,11 @@ class Worker implements ListenerHost {
         break;
       case 'slot':
         this.#slots.receive(message.id, message.url, message.retryAfterS);
+        break;
+      case 'permit':
+      case 'tokens':
+      case 'breaker-open':
+        this.#limits.receive(message);
         break;
       case 'reopen':
         this.#accessLog?.reopen();
@@ -126,7 +133,7 @@ class Worker implements ListenerHost {
   #apply(snapshot: Snapshot): void {
     try {
       const previous = this.#runtime;
-      const runtime = new Runtime(snapshot, previous, this.log, this.challenges, this.#slots);
+      const runtime = new Runtime(snapshot, previous, this.log, this.challenges, this.#slots, this.#limits);
       this.#runtime = runtime;
       this.#health.attach(runtime.services, snapshot);
       for (const listener of this.#listeners.values()) listener.refresh();

@@ -6,6 +6,7 @@ import { type Challenges, type FromWorker, PROTOCOL, type ToWorker, type WorkerS
 import { OperatorError } from '../core/operator-error.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
 import { addFigures, type StreamFigures } from '../core/streams.ts';
+import { LimitBook } from './limits/limit-book.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 import { RequestRate } from './request-rate.ts';
 import { SlotBook } from './slots/slot-book.ts';
@@ -95,6 +96,12 @@ export class Supervisor {
   readonly #refusals = new Map<number, string>();
   readonly #rate = new RequestRate();
   readonly #slots = new SlotBook((worker, message) => this.#members.get(worker)?.send(message));
+  readonly #limits = new LimitBook(
+    (worker, message) => this.#members.get(worker)?.send(message),
+    (worker, message) => {
+      for (const [id, other] of this.#members) if (id !== worker) other.send(message);
+    },
+  );
   /** Counts of workers that are gone. */
   readonly #gone = {
     retries: new Map<string, number>(),
@@ -491,6 +498,13 @@ export class Supervisor {
       case 'slot-release':
         this.#slots.receive(member.id, message);
         return;
+      case 'permit-request':
+      case 'permit-release':
+      case 'tokens-request':
+      case 'tokens-return':
+      case 'breaker-open':
+        this.#limits.receive(member.id, message);
+        return;
       case 'drained':
         break;
     }
@@ -502,6 +516,7 @@ export class Supervisor {
     member.applied = version;
     this.#lastProblems = problems;
     if (!first || member.state !== 'starting') return;
+    this.#limits.arrived(member.id);
     for (const [entryPoint, socket] of this.#sockets) member.send({ type: 'listen', entryPoint }, socket.handle);
     if (this.#sockets.size === 0) member.state = 'serving';
   }
@@ -515,6 +530,7 @@ export class Supervisor {
     this.#tellOthers(member, { type: 'neighbour-gone', worker: member.id });
     this.#refusals.delete(member.id);
     this.#slots.gone(member.id);
+    this.#limits.gone(member.id);
     if (member.report !== null) {
       this.#gone.requests += member.report.requests;
       addStreams(this.#gone.streams, member.report.streams);

@@ -6,8 +6,10 @@ export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<Midd
   'basicAuth',
   'chain',
   'headers',
+  'inFlightReq',
   'ipAllowList',
   'ipWhiteList',
+  'rateLimit',
   'redirectRegex',
   'redirectScheme',
   'replacePath',
@@ -28,6 +30,4 @@ export const SAFE_TO_SKIP: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>
   'contentType',
   'errors',
   'grpcWeb',
-  'inFlightReq',
-  'rateLimit',
 ]);

@@ -53,6 +53,13 @@ export const ERROR_TABLE = {
     retryable: false,
     text: 'the address has too many connections open',
   },
+  CLIENT_RATE_LIMIT: {
+    source: 'client',
+    status: 429,
+    retryable: false,
+    text: 'more requests than the rate limit allows',
+  },
+  CLIENT_IN_FLIGHT_LIMIT: { source: 'client', status: 429, retryable: false, text: 'too many requests at a time' },
   CLIENT_GONE: { source: 'client', status: 499, retryable: false, text: 'the client closed the connection first' },
   // The proxy's own.
   PROXY_NO_ROUTE: { source: 'proxy', status: 404, retryable: false, text: 'no router matches' },

@@ -3,6 +3,7 @@ import type { ConnectionCounts } from './connection-counts.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Explained, ExplainRequest } from './explain.ts';
 import type { HealthTable, OutlierReport } from './health.ts';
+import type { FromLimiter, ToLimiter } from './limiting.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { StreamFigures } from './streams.ts';
 
@@ -10,7 +11,7 @@ import type { StreamFigures } from './streams.ts';
  * What primary and workers agree on. A rolling restart after an upgrade runs new workers under the old primary: where the
  * messages or the snapshot change in a way that the other side would misread, this number goes up.
  */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** The parts of the static configuration that workers act on themselves; fixed for a process's life. */
 export interface WorkerSettings {
@@ -48,6 +49,7 @@ export type ToWorker =
   | { readonly type: 'explain'; readonly id: number; readonly request: ExplainRequest }
   /** `url` is the server that may be used; null where there is no place, not even to wait. */
   | { readonly type: 'slot'; readonly id: number; readonly url: string | null; readonly retryAfterS: number }
+  | ToLimiter
   /** Close and reopen log files (after a rotation). */
   | { readonly type: 'reopen' };
 
@@ -73,6 +75,7 @@ export type FromWorker =
   | { readonly type: 'slot-among'; readonly id: number; readonly among: readonly string[] }
   /** The place is free, taken or still waited for. */
   | { readonly type: 'slot-release'; readonly id: number }
+  | FromLimiter
   | { readonly type: 'drained' };
 
 /** Asks for a place at a server of a service that has a limit; the primary gives them, so that all workers keep to it. */

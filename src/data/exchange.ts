@@ -196,6 +196,7 @@ export class Exchange {
   started: boolean;
   finished: boolean;
   readonly #onFinish: (exchange: Exchange) => void;
+  #onOver: (() => void)[] | null;
   #givenPath: string;
   #givenQuery: string;
   #givenTarget: string;
@@ -246,6 +247,7 @@ export class Exchange {
     this.started = false;
     this.finished = false;
     this.#onFinish = init.onFinish;
+    this.#onOver = null;
     this.#givenPath = '';
     this.#givenQuery = '';
     this.#givenTarget = '';
@@ -282,6 +284,12 @@ export class Exchange {
   onResponse(hook: ResponseHook): void {
     if (this.#hooks === null) this.#hooks = [hook];
     else this.#hooks.push(hook);
+  }
+
+  /** Calls `over` when the exchange is over, however it ended. */
+  onOver(over: () => void): void {
+    if (this.#onOver === null) this.#onOver = [over];
+    else this.#onOver.push(over);
   }
 
   /** Runs the hooks and starts the response. */
@@ -325,6 +333,8 @@ export class Exchange {
     if (this.finished) return;
     this.finished = true;
     this.onCancel = null;
+    const over = this.#onOver;
+    if (over !== null) for (let i = 0; i < over.length; i++) over[i]!();
     this.#onFinish(this);
   }
 

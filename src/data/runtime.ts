@@ -8,6 +8,7 @@ import type { TlsBinding } from '../core/tls/host-options.ts';
 import { LiveChallenges } from './challenges.ts';
 import { compileTrust } from './entry-trust.ts';
 import type { Exchange, Handler, Logged } from './exchange.ts';
+import type { LimitDesk } from './limits/limit-desk.ts';
 import { MiddlewareCache } from './middleware/cache.ts';
 import { compilePipeline } from './middleware/pipeline.ts';
 import type { MiddlewareContext } from './middleware/types.ts';
@@ -154,6 +155,7 @@ export class Runtime {
     log: Log,
     challenges = new LiveChallenges(),
     slots: SlotDesk | null = null,
+    limits: LimitDesk | null = null,
   ) {
     const problems: string[] = [];
     this.snapshot = snapshot;
@@ -178,7 +180,7 @@ export class Runtime {
         const list = (router.tls === undefined ? plain : secure).get(entryPoint);
         if (list === undefined) continue;
         const logged = loggedOf(router, snapshot.entryPoints[entryPoint]!);
-        const route: Route = { ...this.#route(router, log, problems), logged };
+        const route: Route = { ...this.#route(router, log, limits, problems), logged };
         list.push({ name: router.name, rule: rule.ast, priority: router.priority, target: route });
         if (router.tls !== undefined) {
           for (const host of hostsOfRule(rule.ast)) bindings[entryPoint]!.push({ host, options: router.tls.options });
@@ -228,11 +230,11 @@ export class Runtime {
     };
   }
 
-  #route(router: RouterSnapshot, log: Log, problems: string[]): Omit<Route, 'logged'> {
+  #route(router: RouterSnapshot, log: Log, limits: LimitDesk | null, problems: string[]): Omit<Route, 'logged'> {
     const { name } = router;
     if (router.refuse !== undefined) return { name, handle: refuse(router.refuse), refused: router.refuse };
     try {
-      const context = { log, cache: this.middlewares };
+      const context = { log, cache: this.middlewares, router: name, limits };
       const last = this.#handler(router.service, router.timeouts);
       const handle = compilePipeline(router.middlewares, this.snapshot.http.middlewares, context, last);
       return { name, handle, refused: null };

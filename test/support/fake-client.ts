@@ -43,14 +43,14 @@ export class FakeClient implements ClientStream {
   end(trailers: HeaderList | null): void {
     this.trailers = trailers;
     this.ended = true;
-    if (this.exchange !== null) this.exchange.finished = true;
+    this.exchange?.finish();
   }
 
   flush(): void {}
 
   abort(error: ProxyError): void {
     this.aborted = error;
-    if (this.exchange !== null) this.exchange.finished = true;
+    this.exchange?.finish();
   }
 
   readBody(sink: RequestBodySink): void {

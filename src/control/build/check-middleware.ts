@@ -2,6 +2,7 @@ import type { IpStrategy, Middleware } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
 import { compileRegex } from '../../core/regex.ts';
 import { parseIpRange } from '../../core/rule/ip-range.ts';
+import { checkLimits } from './check-limits.ts';
 import type { Subject } from './findings.ts';
 
 /** Checks the values of one middleware; what would make it fail at its first request is found here, with its place. */
@@ -21,6 +22,7 @@ export function checkMiddleware(config: Middleware, subject: Subject): void {
   headers?.accessControlAllowOriginListRegex.forEach((regex, i) => {
     checkRegex(regex, ['headers', 'accessControlAllowOriginListRegex', i], subject);
   });
+  checkLimits(config, subject);
   checkAllowList('ipAllowList', config.ipAllowList, subject);
   checkAllowList('ipWhiteList', config.ipWhiteList, subject);
   if (config.ipWhiteList !== undefined) {

@@ -179,7 +179,7 @@ const rateLimitSchema = z.strictObject({
 export type RateLimitMiddleware = DeepReadonly<z.output<typeof rateLimitSchema>>;
 
 const inFlightReqSchema = z.strictObject({
-  /** Requests at once; 0 = no limit. */
+  /** Requests at a time; at least 1. */
   amount: integer.default(0),
   sourceCriterion: sourceCriterionSchema.exactOptional(),
 });

@@ -2,6 +2,7 @@ import { SAFE_TO_SKIP } from '../../core/capabilities.ts';
 import type { MiddlewareType } from '../../core/config/dynamic.ts';
 import type { MiddlewareSnapshot } from '../../core/snapshot.ts';
 import type { Handler } from '../exchange.ts';
+import type { LimitDesk } from '../limits/limit-desk.ts';
 import type { MiddlewareCache, Wrap } from './cache.ts';
 import { flatten } from './chain.ts';
 import { MIDDLEWARES } from './registry.ts';
@@ -12,7 +13,13 @@ export interface PipelineContext {
   readonly log: MiddlewareContext['log'];
   /** Of this runtime; what did not change comes from the one before. */
   readonly cache: MiddlewareCache;
+  /** Whose pipeline it is. */
+  readonly router: string;
+  readonly limits: LimitDesk | null;
 }
+
+/** As in Traefik, each router that uses one of these has its own: what is counted for one service says nothing of another. */
+const PER_ROUTER: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>(['circuitBreaker', 'inFlightReq', 'rateLimit']);
 
 /**
  * Composes a router's handler: the middlewares in the order written, then `last`. What this proxy cannot do is left out where
@@ -45,10 +52,16 @@ function compileOne(middleware: MiddlewareSnapshot, context: PipelineContext): W
     context.log('warn', `the middleware ${name} is skipped: ${type} is not implemented`, { middleware: name });
     return null;
   }
-  return context.cache.take(name, config, () => {
+  const scope = PER_ROUTER.has(type) ? `${name} of ${context.router}` : name;
+  return context.cache.take(scope, config, () => {
     try {
       // The registry's type ties each factory to the configuration under its own key.
-      return (factory as MiddlewareFactory<unknown>)(config[type], { name, log: context.log });
+      return (factory as MiddlewareFactory<unknown>)(config[type], {
+        name,
+        scope,
+        limits: context.limits,
+        log: context.log,
+      });
     } catch (error) {
       throw new Error(`the middleware ${name}: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,

@@ -3,7 +3,9 @@ import { addPrefix } from './add-prefix.ts';
 import { basicAuth } from './basic-auth.ts';
 import { chain } from './chain.ts';
 import { headers } from './headers.ts';
+import { inFlightReq } from './in-flight-req.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
+import { rateLimit } from './rate-limit.ts';
 import { redirectRegex } from './redirect-regex.ts';
 import { redirectScheme } from './redirect-scheme.ts';
 import { replacePath } from './replace-path.ts';
@@ -21,8 +23,10 @@ export const MIDDLEWARES = {
   basicAuth,
   chain,
   headers,
+  inFlightReq,
   ipAllowList,
   ipWhiteList,
+  rateLimit,
   redirectRegex,
   redirectScheme,
   replacePath,

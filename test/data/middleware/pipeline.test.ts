@@ -23,7 +23,12 @@ function snapshot(
 
 function pathThrough(names: readonly string[], written: Written, warnings: string[] = []): string {
   const upstream = new FakeUpstream();
-  const context = { log: (_level: string, message: string) => warnings.push(message), cache: new MiddlewareCache() };
+  const context = {
+    log: (_level: string, message: string) => warnings.push(message),
+    cache: new MiddlewareCache(),
+    router: 'r@file',
+    limits: null,
+  };
   const { exchange } = fakeExchange({ target: '/x' });
   compilePipeline(names, snapshot(written), context, upstream.handler)(exchange);
   expect(upstream.called).toBe(true);
@@ -44,7 +49,7 @@ describe('compilePipeline', () => {
 
   it('is the last handler alone where there are none', () => {
     const upstream = new FakeUpstream();
-    const context = { log: () => {}, cache: new MiddlewareCache() };
+    const context = { log: () => {}, cache: new MiddlewareCache(), router: 'r@file', limits: null };
     expect(compilePipeline([], {}, context, upstream.handler)).toBe(upstream.handler);
   });
 
@@ -102,7 +107,7 @@ describe('compilePipeline', () => {
   });
 
   it('refuses a middleware that was disabled, and says why', () => {
-    const context = { log: () => {}, cache: new MiddlewareCache() };
+    const context = { log: () => {}, cache: new MiddlewareCache(), router: 'r@file', limits: null };
     const compile = (): Handler =>
       compilePipeline(['a@file'], snapshot({ 'a@file': prefix('/a') }, 'disabled'), context, () => {});
     expect(compile).toThrow('the middleware a@file is disabled: it is bad');
@@ -120,7 +125,7 @@ describe('compilePipeline', () => {
       'inner@file': { headers: { customResponseHeaders: { 'X-A': 'inner', 'X-B': 'inner' } } },
     };
     const { exchange, client } = fakeExchange();
-    const context = { log: () => {}, cache: new MiddlewareCache() };
+    const context = { log: () => {}, cache: new MiddlewareCache(), router: 'r@file', limits: null };
     compilePipeline(['outer@file', 'inner@file'], snapshot(written), context, new FakeUpstream().handler)(exchange);
     expect([client.header('x-a'), client.header('x-b')]).toEqual(['outer', 'inner']);
   });
@@ -164,10 +169,20 @@ describe('MiddlewareCache', () => {
     const before = fakeExchange({ headers });
     const log = (): void => {};
     const last = new FakeUpstream().handler;
-    compilePipeline(['auth@file'], snapshot(written), { log, cache: first }, last)(before.exchange);
+    compilePipeline(
+      ['auth@file'],
+      snapshot(written),
+      { log, cache: first, router: 'r@file', limits: null },
+      last,
+    )(before.exchange);
     await before.client.done();
     const after = fakeExchange({ headers });
-    compilePipeline(['auth@file'], snapshot(written), { log, cache: new MiddlewareCache(first) }, last)(after.exchange);
+    compilePipeline(
+      ['auth@file'],
+      snapshot(written),
+      { log, cache: new MiddlewareCache(first), router: 'r@file', limits: null },
+      last,
+    )(after.exchange);
     expect(after.client.status).toBe(200);
   });
 });

@@ -1,6 +1,7 @@
 import type { Middleware } from '../../../src/core/config/dynamic.ts';
 import { middlewareSchema } from '../../../src/core/config/middlewares.ts';
 import type { Exchange } from '../../../src/data/exchange.ts';
+import type { LimitDesk } from '../../../src/data/limits/limit-desk.ts';
 import { MIDDLEWARES } from '../../../src/data/middleware/registry.ts';
 import type { MiddlewareFactory } from '../../../src/data/middleware/types.ts';
 import { type FakeClient, type FakeRequest, FakeUpstream, fakeExchange } from '../../support/fake-client.ts';
@@ -19,12 +20,14 @@ export interface Compiled {
 }
 
 /** Compiles one middleware from what an operator writes: `{ stripPrefix: { prefixes: ['/a'] } }`. */
-export function compile(written: unknown): Compiled {
+export function compile(written: unknown, limits: LimitDesk | null = null): Compiled {
   const config = decode(written);
   const type = Object.keys(config)[0] as keyof typeof MIDDLEWARES;
   const warnings: string[] = [];
   const wrap = (MIDDLEWARES[type] as MiddlewareFactory<unknown>)(config[type], {
     name: `test@file`,
+    scope: 'test@file of r@file',
+    limits,
     log: (_level, message) => warnings.push(message),
   });
   return {

@@ -1,0 +1,69 @@
+import type { Middleware, SourceCriterion } from '../../core/config/dynamic.ts';
+import type { Path } from '../../core/config/paths.ts';
+import { parseIpRange } from '../../core/rule/ip-range.ts';
+import type { Subject } from './findings.ts';
+
+/** Checks what middlewares limit, and by what they tell sources apart. */
+export function checkLimits({ inFlightReq, rateLimit }: Middleware, subject: Subject): void {
+  if (inFlightReq !== undefined) {
+    if (inFlightReq.amount < 1) {
+      subject.error('bad-value', `\`inFlightReq.amount\` is ${inFlightReq.amount}: every request would be refused`, {
+        at: ['inFlightReq', 'amount'],
+        value: true,
+        hint: 'write how many requests may be under way at a time, for example 10',
+      });
+    }
+    checkCriterion(inFlightReq.sourceCriterion, ['inFlightReq', 'sourceCriterion'], subject);
+  }
+  if (rateLimit === undefined) return;
+  checkCriterion(rateLimit.sourceCriterion, ['rateLimit', 'sourceCriterion'], subject);
+  if (rateLimit.average < 0) negative(subject, ['rateLimit', 'average'], '100');
+  if (rateLimit.period < 0) negative(subject, ['rateLimit', 'period'], '1s');
+  if (rateLimit.redis !== undefined) {
+    subject.warning('not-implemented', '`rateLimit.redis` is not used: the limit holds for this proxy alone', {
+      at: ['rateLimit', 'redis'],
+      hint: 'all its workers share one count',
+    });
+  }
+}
+
+function negative(subject: Subject, at: Path, example: string): void {
+  subject.error('bad-value', `\`${at.join('.')}\` is negative`, {
+    at,
+    value: true,
+    hint: `write for example ${example}`,
+  });
+}
+
+function checkCriterion(criterion: SourceCriterion | undefined, at: Path, subject: Subject): void {
+  if (criterion === undefined) return;
+  const { ipStrategy, requestHeaderName = '', requestHost } = criterion;
+  const said = [
+    ...(ipStrategy === undefined ? [] : ['ipStrategy']),
+    ...(requestHeaderName === '' ? [] : ['requestHeaderName']),
+    ...(requestHost ? ['requestHost'] : []),
+  ];
+  if (said.length > 1) {
+    subject.error('bad-value', `${said.join(' and ')} exclude each other`, {
+      at: [...at, said[1]!],
+      hint: 'sources are told apart by one of them',
+    });
+  }
+  if (ipStrategy === undefined) return;
+  if (ipStrategy.depth < 0) negative(subject, [...at, 'ipStrategy', 'depth'], '1');
+  ipStrategy.excludedIPs.forEach((range, i) => {
+    if (parseIpRange(range) !== undefined) return;
+    subject.error('bad-ip-range', `\`${range}\` is no IP address or range`, {
+      at: [...at, 'ipStrategy', 'excludedIPs', i],
+      value: true,
+      hint: 'write for example 10.0.0.0/8 or 10.0.0.13',
+    });
+  });
+  const subnet = ipStrategy.ipv6Subnet;
+  if (subnet === undefined || (subnet >= 1 && subnet <= 128)) return;
+  subject.error('bad-value', `\`${subnet}\` is no prefix length of IPv6`, {
+    at: [...at, 'ipStrategy', 'ipv6Subnet'],
+    value: true,
+    hint: 'write for example 64',
+  });
+}
