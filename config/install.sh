@@ -40,7 +40,7 @@ die() { printf '%s\n' "install.sh: $*" >&2; exit 1; }
 now_ms() { date +%s%3N; }
 
 main() {
-  action=install; sockets=no; start=yes; force=no; traefik=traefik.service
+  action=install; sockets=no; new_sockets=no; start=yes; force=no; traefik=traefik.service
   while [ $# -gt 0 ]; do
     case $1 in
       --socket-activation) sockets=yes ;;
@@ -131,7 +131,7 @@ TAB=$(printf '\t')
 
 # What it listens on, reads and writes, as `run` with these flags would have it.
 plan() {
-  planned=$("$PREFIX/bin/proxy" installation "$@" 2>&1) || die "the configuration is refused, nothing was changed: $planned"
+  planned=$("$PREFIX/bin/proxy" installation "$@" 2>&1) || die "the configuration is refused: $planned"
 }
 facts() { printf '%s\n' "$planned" | sed -n "s/^$1$TAB//p"; }
 
@@ -181,7 +181,9 @@ install_units() {
   add_container_drop_in
   if [ "$sockets" = yes ] || [ -e "$UNITS/phoenix-proxy.socket" ]; then
     sockets=yes
+    socket_before=$(cat "$UNITS/phoenix-proxy.socket" 2>/dev/null || true)
     write_socket "$UNITS/phoenix-proxy.socket"
+    [ "$socket_before" = "$(cat "$UNITS/phoenix-proxy.socket")" ] || new_sockets=yes
   fi
   systemctl daemon-reload
   systemctl enable --quiet "$unit"
@@ -190,9 +192,9 @@ install_units() {
 
 run_service() {
   [ "$start" = yes ] || { say "installed, not started: systemctl start ${unit%.service}"; return; }
-  if [ "$sockets" = yes ] && ! systemctl is-active --quiet phoenix-proxy.socket; then
+  if [ "$sockets" = yes ] && { [ "$new_sockets" = yes ] || ! systemctl is-active --quiet phoenix-proxy.socket; }; then
     # A socket is not taken from a service that has it.
-    systemctl stop "$unit" 2>/dev/null || true
+    systemctl stop phoenix-proxy.socket "$unit" 2>/dev/null || true
     systemctl start phoenix-proxy.socket || die "the sockets cannot be opened: systemctl status phoenix-proxy.socket"
   fi
   if systemctl is-active --quiet "$unit"; then
@@ -234,6 +236,10 @@ take_over() {
     return
   fi
   systemctl is-active --quiet "$traefik" || die "$traefik does not run: there is nothing to take over"
+  if [ -d "$KEPT" ]; then
+    say "an earlier take-over was cut short: it is undone first"
+    undo_take_over
+  fi
   install_release
   mkdir -p "$KEPT"
   chmod 700 "$KEPT"

@@ -1,5 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +17,10 @@ import { waitFor } from '../support/wait-for.ts';
 
 /** Where the release archive is unpacked in each container. */
 export const RELEASE = '/srv/release';
+
+const PREFIX = 'phoenix-system-';
+/** Whose the container is: a process id and the container's name. */
+const OWNER = 'owner';
 
 /** What a command in the container did. */
 export interface Done {
@@ -21,7 +35,7 @@ export interface Done {
  */
 export class Container {
   readonly #name = `phoenix-system-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
-  readonly #directory = mkdtempSync(join(tmpdir(), 'phoenix-system-'));
+  readonly #directory = mkdtempSync(join(tmpdir(), PREFIX));
 
   /**
    * @param archive of the release, to be unpacked; absent: the bare system
@@ -39,6 +53,8 @@ export class Container {
   }
 
   async #start(rootfs: string, archive?: string): Promise<void> {
+    await removeForgotten();
+    writeFileSync(join(this.#directory, OWNER), `${process.pid} ${this.#name}`);
     mkdirSync(this.#path(''));
     execFileSync('tar', ['--extract', `--file=${rootfs}`, `--directory=${this.#path('')}`]);
     const config = join(this.#directory, 'config');
@@ -109,9 +125,8 @@ export class Container {
   }
 
   /** Ends everything in it and removes it. */
-  async destroy(): Promise<void> {
-    await new Promise((resolve) => execFile('lxc-stop', [...this.#which, '--kill'], { timeout: 30_000 }, resolve));
-    rmSync(this.#directory, { recursive: true, force: true });
+  destroy(): Promise<void> {
+    return destroy(this.#directory, this.#name);
   }
 
   get #which(): string[] {
@@ -120,5 +135,22 @@ export class Container {
 
   #path(path: string): string {
     return join(this.#directory, 'rootfs', path);
+  }
+}
+
+async function destroy(directory: string, name: string): Promise<void> {
+  const args = ['--lxcpath', directory, '--name', name, '--kill'];
+  await new Promise((resolve) => execFile('lxc-stop', args, { timeout: 30_000 }, resolve));
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** A test that was killed has left its container running. */
+async function removeForgotten(): Promise<void> {
+  for (const entry of readdirSync(tmpdir()).filter((one) => one.startsWith(PREFIX))) {
+    const directory = join(tmpdir(), entry);
+    const owner = join(directory, OWNER);
+    if (!existsSync(owner)) continue;
+    const [pid = '', name = ''] = readFileSync(owner, 'utf8').split(' ');
+    if (!existsSync(`/proc/${pid}`)) await destroy(directory, name);
   }
 }

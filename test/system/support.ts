@@ -9,10 +9,10 @@ export interface Load {
   readonly servers: Readonly<Record<string, number>>;
   /** Connections that were refused. */
   readonly refused: number;
-  /** From the first to the last of them. */
-  readonly refusedForMs: number;
   /** Requests that broke off, by error code. */
   readonly failed: Readonly<Record<string, number>>;
+  /** From the first to the last of both. */
+  readonly troubleForMs: number;
   readonly slowestMs: number;
 }
 

@@ -6,11 +6,11 @@ import { Agent, get } from 'node:http';
 
 const [url, host, rate, stopFile] = process.argv.slice(2);
 const AT_MOST_MS = 170_000;
-const result = { requests: 0, statuses: {}, servers: {}, refused: 0, refusedForMs: 0, failed: {}, slowestMs: 0 };
+const result = { requests: 0, statuses: {}, servers: {}, refused: 0, troubleForMs: 0, failed: {}, slowestMs: 0 };
 const until = Date.now() + AT_MOST_MS;
 let open = 0;
 let stopped = false;
-let firstRefused = 0;
+let firstTrouble = 0;
 
 const add = (counts, key) => {
   counts[key] = (counts[key] ?? 0) + 1;
@@ -37,13 +37,10 @@ const one = () => {
       done();
     });
   }).once('error', (error) => {
-    if (error.code === 'ECONNREFUSED') {
-      result.refused++;
-      firstRefused ||= Date.now();
-      result.refusedForMs = Date.now() - firstRefused;
-    } else {
-      add(result.failed, error.code ?? error.message);
-    }
+    firstTrouble ||= Date.now();
+    result.troubleForMs = Date.now() - firstTrouble;
+    if (error.code === 'ECONNREFUSED') result.refused++;
+    else add(result.failed, error.code ?? error.message);
     done();
   });
 };
