@@ -15,9 +15,10 @@ RUNTIME_UNITS=/run/systemd/system
 ACCOUNT=phoenix-proxy
 KEPT=$PREFIX/take-over
 # How long Traefik may go on with what is under way when it is stopped. Its ports are closed meanwhile.
-TRAEFIK_GRACE_MS=500
-# How long the proxy may take until it serves, before Traefik is brought back.
-READY_WITHIN_MS=15000
+TRAEFIK_GRACE_MS=300
+# How long the proxy may take until it serves: in the trial, while Traefik serves; in its place, before Traefik is brought back.
+TRIAL_WITHIN_S=60
+READY_WITHIN_S=15
 
 usage() {
   cat <<'USAGE'
@@ -107,9 +108,11 @@ install_release() {
     mkdir -p /usr/local/bin
     relink "$PREFIX/bin/proxy" /usr/local/bin/proxy
   fi
-  # The release before this one may still run, and is the way back.
+  # The release before this one is the way back. One that still runs may load more of itself.
+  running=$(readlink /proc/[0-9]*/exe 2>/dev/null || true)
   for old in "$PREFIX"/releases/*; do
-    case $old in "$target"|"$PREFIX/$before") ;; *) rm -rf "$old" ;; esac
+    case $old in "$target"|"$PREFIX/$before") continue ;; esac
+    case $running in *"$old/"*) ;; *) rm -rf "$old" ;; esac
   done
   say "version $version is in $target"
 }
@@ -395,11 +398,11 @@ try_out() {
   done
   RUNTIME_DIRECTORY=$trial TMPDIR=$trial as_account "$PREFIX/bin/proxy" run "$@" >"$trial/output" 2>&1 &
   trial_pid=$!
-  until_ms=$(($(now_ms) + READY_WITHIN_MS))
+  until_ms=$(($(now_ms) + TRIAL_WITHIN_S * 1000))
   while [ "$port" -gt $((20000 + $$ % 20000)) ]; do
     if answers 127.0.0.1 "$port"; then port=$((port - 1)); continue; fi
     kill -0 "$trial_pid" 2>/dev/null || end_trial "the proxy does not start on these files"
-    [ "$(now_ms)" -lt "$until_ms" ] || end_trial "not every entry point answered within $((READY_WITHIN_MS / 1000)) s"
+    [ "$(now_ms)" -lt "$until_ms" ] || end_trial "not every entry point answered within $TRIAL_WITHIN_S s"
     sleep 0.1
   done
   kill "$trial_pid"
@@ -448,7 +451,7 @@ switch() {
   done
   systemctl start phoenix-proxy-take-over.socket || die "the ports cannot be opened: $(why_not phoenix-proxy-take-over.socket)"
   opened=$(now_ms)
-  systemctl start "$traefik" || die "the proxy did not come up: $(why_not "$traefik")"
+  timeout "$READY_WITHIN_S" systemctl start "$traefik" || die "the proxy did not come up: $(why_not "$traefik")"
   answered=$(now_ms)
   say "the ports were closed for $((opened - closed)) ms, the first answer came within $((answered - closed)) ms"
 }

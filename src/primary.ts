@@ -220,7 +220,8 @@ export class Primary {
       changes === '' ? `nothing changed, version ${version} is live` : `version ${version} is live: ${changes}`;
     if (verdict.ok) this.#log.info(`reloaded: ${what}`);
     else this.#log.error(`reloaded with errors: ${verdict.problem ?? what}`);
-    this.#lastReload = `; last reload ${new Date().toISOString()}: ${what}`;
+    const outcome = verdict.ok ? what : `with errors: ${verdict.problem ?? what}`;
+    this.#lastReload = `; last reload ${new Date().toISOString()}: ${outcome}`;
     this.#manager.reloaded();
     if (needsRestart.length > 0) this.#log.warn(`a restart is needed for: ${needsRestart.join(', ')}`);
     return verdict;

@@ -104,6 +104,9 @@ describeInContainer('an installation from the release archive', (stage) => {
     expect(await box.ok('journalctl -u phoenix-proxy --output=cat --no-pager')).toMatch(/broken\.yml:3:\d+/);
     expect(await status(box, 'http://127.0.0.1:80/')).toBe(200);
     expect(await box.ok('systemctl is-active phoenix-proxy')).toBe('active');
+    await waitFor('a status that says so', async () =>
+      /last reload \S+ with errors/.test(await box.ok('systemctl show --property=StatusText --value phoenix-proxy')),
+    );
     await box.ok('rm /etc/phoenix-proxy/dynamic/broken.yml && systemctl reload phoenix-proxy');
   });
 

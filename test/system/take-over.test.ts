@@ -142,6 +142,8 @@ describeInContainer('taking the place of Traefik', (stage) => {
 
   it('is done in less than a second', async () => {
     const box = stage();
+    // Traefik would wait for it as long as its graceTimeOut.
+    const slow = box.run('curl -s -m 50 http://127.0.0.1/slow');
     const [{ refused, troubleForMs, failed, statuses, servers, slowestMs }, said] = await underLoad(box, () =>
       box.ok(`${INSTALL} --take-over`),
     );
@@ -149,6 +151,7 @@ describeInContainer('taking the place of Traefik', (stage) => {
     expect(said).toContain('an earlier take-over was cut short: it is undone first');
     expect(Object.keys(servers).sort()).toEqual(['the proxy', 'traefik-stand-in']);
     expect(troubleForMs).toBeLessThan(1000);
+    expect((await slow).code).not.toBe(0);
     // Who closes a socket resets what waits in it to be accepted: that is Traefik's end, and part of the gap.
     expect({ ...failed, ECONNRESET: 0 }).toEqual({ ECONNRESET: 0 });
     expect(Object.keys(statuses)).toEqual(['200']);

@@ -5,6 +5,7 @@ const servers = [80, 8443, 8080].map((port) =>
   createServer((request, response) => {
     response.setHeader('x-served-by', 'traefik-stand-in');
     if (port === 8080 && request.url === '/ping') response.end('OK');
+    else if (request.url === '/slow') setTimeout(() => response.end('from the stand-in\n'), 60_000);
     else response.end('from the stand-in\n');
   }).listen(port),
 );
