@@ -1,11 +1,14 @@
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { handshake, servedCertificate, startAcmeProxy, storageIn, waitForCertificates } from '../support/acme-proxy.ts';
 import { PEBBLE_TOOLS, type Pebble, startPebble } from '../support/pebble.ts';
 import { tempDir } from '../support/temp.ts';
 import { toolsMissing } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { workersOf } from './setup.ts';
+
+// A proxy with its workers, and a CA: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** How many orders a pebble has seen. */
 function orders(pebble: Pebble): number {
@@ -80,7 +83,7 @@ describe.skipIf(toolsMissing('ACME challenges end to end', ...PEBBLE_TOOLS))('ch
     await using proxy = await startAcmeProxy(pebble, {
       hosts: ['a.test'],
       storage: storageIn(temp.path),
-      acme: { httpChallenge: { entryPoint: 'web', delay: '1s' } },
+      acme: { httpChallenge: { entryPoint: 'web', delay: '5s' } },
     });
     const open = await handshake(proxy, 'a.test');
     expect(open.getPeerX509Certificate()?.subject).toMatch(/DEFAULT CERT/);

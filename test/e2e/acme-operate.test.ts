@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   certificateList,
   certs,
@@ -17,6 +17,9 @@ import { STEP_CA_TOOLS, startStepCa } from '../support/step-ca.ts';
 import { tempDir } from '../support/temp.ts';
 import { toolsMissing } from '../support/tools.ts';
 import { waitFor } from '../support/wait-for.ts';
+
+// A proxy with its workers, and a CA: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 function orders(pebble: Pebble): number {
   return (pebble.output().match(/Added order/g) ?? []).length;
@@ -93,10 +96,14 @@ describe.skipIf(toolsMissing('ACME operation end to end', ...PEBBLE_TOOLS))('cer
 
     const revoked = await certs(proxy, 'revoke', 'a.test');
     expect(revoked.output).toBe('revoked a.test\n');
-    await waitFor('another certificate', async () => {
-      const now = await servedCertificate(proxy, 'a.test');
-      return now.checkHost('a.test') !== undefined && now.serialNumber !== after.serialNumber;
-    });
+    await waitFor(
+      'another certificate',
+      async () => {
+        const now = await servedCertificate(proxy, 'a.test');
+        return now.checkHost('a.test') !== undefined && now.serialNumber !== after.serialNumber;
+      },
+      { timeoutMs: 30_000 },
+    );
     const unknown = await certs(proxy, 'renew', 'nobody.test');
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toMatch(/nobody\.test/);

@@ -122,7 +122,7 @@ export async function servedCertificate(proxy: ProxyProcess, servername: string)
 export async function waitForCertificates(
   proxy: ProxyProcess,
   hosts: readonly string[],
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<readonly X509Certificate[]> {
   const found: X509Certificate[] = [];
   for (const host of hosts) {
