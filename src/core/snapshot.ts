@@ -70,6 +70,10 @@ export interface EntryPointSnapshot {
     readonly maxAgeMs: number;
   };
   readonly sanitizePath: boolean;
+  /** What becomes of a request's fields whose names have a `_`, which some backends take for `-`. */
+  readonly underscoreHeaders: 'keep' | 'delete' | 'reject';
+  /** Upper-case hexadecimal digits of the characters that may not stand encoded in a path. */
+  readonly refusedEncodings: readonly string[];
   /** Whether requests get a line in the access log: those without a router, and those of routers that do not say. */
   readonly accessLogs: boolean;
 }

@@ -61,6 +61,8 @@ export class Listener {
       lifetime: config.limits,
       timeouts: config.timeouts,
       sanitizePath: config.sanitizePath,
+      underscoreHeaders: config.underscoreHeaders,
+      refusedEncodings: config.refusedEncodings,
       draining: false,
       dispatch: (exchange) => this.#dispatch(exchange),
       finished: (exchange) => host.finished(exchange),
@@ -112,6 +114,8 @@ export class Listener {
     this.#service.lifetime = config.limits;
     this.#service.timeouts = config.timeouts;
     this.#service.sanitizePath = config.sanitizePath;
+    this.#service.underscoreHeaders = config.underscoreHeaders;
+    this.#service.refusedEncodings = config.refusedEncodings;
   }
 
   /** From now on every response says `Connection: close`. */

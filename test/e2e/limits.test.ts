@@ -77,6 +77,43 @@ describe('entryPoints.*.limits', () => {
   });
 });
 
+describe('entryPoints.*.http', () => {
+  const seen = (): string | undefined => upstream.requests().at(-1)?.head;
+
+  it('underscoreHeadersStrategy: delete leaves such fields out, reject refuses the request', async () => {
+    const bytes = 'GET / HTTP/1.1\r\nHost: a.test\r\nX_A: 1\r\nX-B: 2\r\n\r\n';
+    await using proxy = await startProxy({
+      static: {
+        entryPoints: {
+          keep: {},
+          delete: { http: { underscoreHeadersStrategy: 'delete' } },
+          reject: { http: { underscoreHeadersStrategy: 'reject' } },
+        },
+      },
+      dynamic: allTo(upstream.url),
+    });
+    const status = async (entryPoint: string): Promise<number | undefined> =>
+      (await sendRaw({ port: proxy.port(entryPoint), chunks: [bytes] })).responses[0]?.status;
+    expect(await status('keep')).toBe(200);
+    expect(seen()).toMatch(/X_A: 1\r\nX-B: 2/);
+    expect(await status('delete')).toBe(200);
+    expect(seen()).toMatch(/X-B: 2/);
+    expect(seen()).not.toMatch(/X_A/);
+    expect(await status('reject')).toBe(400);
+  });
+
+  it('encodedCharacters refuses those that are not allowed, in paths alone', async () => {
+    const encodedCharacters = { allowEncodedSlash: false, allowEncodedNullCharacter: false };
+    await using proxy = await start({}, { http: { encodedCharacters } });
+    const status = async (target: string): Promise<number | undefined> =>
+      (await sendRaw({ port: proxy.port(), chunks: [`GET ${target} HTTP/1.1\r\nHost: a.test\r\n\r\n`] })).responses[0]
+        ?.status;
+    expect(await Promise.all(['/a%2fb', '/a%2Fb', '/a%00', '/a%5cb', '/a%20b', '/a?b=%2f%00'].map(status))).toEqual([
+      400, 400, 400, 200, 200, 200,
+    ]);
+  });
+});
+
 describe('entryPoints.*.transport', () => {
   it('keepAliveMaxRequests ends a connection in good order', async () => {
     await using proxy = await start({}, { transport: { keepAliveMaxRequests: 3 } });

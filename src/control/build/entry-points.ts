@@ -111,6 +111,21 @@ function checkTrusted({ forwardedHeaders }: EntryPoint, place: Place, findings: 
 /** Traefik's defaults, for an entry point that nobody wrote. */
 const DEFAULTS = { readTimeout: 60_000, idleTimeout: 180_000, grace: 10_000, maxHeaderBytes: 65_536 };
 
+/** `encodedCharacters` as the digits behind the percent sign that are refused. */
+function refusedEncodings(allowed: EntryPoint['http']['encodedCharacters']): string[] {
+  if (allowed === undefined) return [];
+  const digits: [boolean, string][] = [
+    [allowed.allowEncodedSlash, '2F'],
+    [allowed.allowEncodedBackSlash, '5C'],
+    [allowed.allowEncodedNullCharacter, '00'],
+    [allowed.allowEncodedSemicolon, '3B'],
+    [allowed.allowEncodedPercent, '25'],
+    [allowed.allowEncodedQuestionMark, '3F'],
+    [allowed.allowEncodedHash, '23'],
+  ];
+  return digits.filter(([isAllowed]) => !isAllowed).map(([, hex]) => hex);
+}
+
 const DEFAULT_LIMITS: EntryPoint['limits'] = {
   maxConnections: 20_000,
   maxConnectionsPerIP: 10_000,
@@ -148,6 +163,8 @@ function snapshotOf(name: string, { host, port }: Address, config: EntryPoint | 
       maxAgeMs: Math.max(0, config?.transport.keepAliveMaxTime ?? 0),
     },
     sanitizePath: config?.http.sanitizePath ?? true,
+    underscoreHeaders: config?.http.underscoreHeadersStrategy ?? 'keep',
+    refusedEncodings: refusedEncodings(config?.http.encodedCharacters),
     accessLogs: config?.observability.accessLogs ?? true,
   };
 }

@@ -12,8 +12,6 @@ interface Inert {
 const PENDING: readonly Inert[] = [
   { pattern: 'entryPoints.*.reusePort', unless: false },
   { pattern: 'entryPoints.*.http.encodeQuerySemicolons', unless: false },
-  { pattern: 'entryPoints.*.http.encodedCharacters' },
-  { pattern: 'entryPoints.*.http.underscoreHeadersStrategy', unless: 'keep' },
   { pattern: 'entryPoints.*.forwardedHeaders.connection' },
   { pattern: 'entryPoints.*.forwardedHeaders.notAppendXForwardedFor', unless: false },
   { pattern: 'entryPoints.*.forwardedHeaders.addXForwardedSchemeHeaders', unless: false },

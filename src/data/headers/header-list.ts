@@ -130,6 +130,19 @@ export class HeaderList {
     for (let i = added.length - 2; i >= 0; i -= 2) if (names.has(added[i]!.toLowerCase())) added.splice(i, 2);
   }
 
+  /** Removes every received field whose name has a `_`. Returns whether there was one. */
+  deleteUnderscored(): boolean {
+    const spans = this.spans;
+    let found = false;
+    for (let at = 0; at < spans.length; at += SPAN) {
+      const start = spans[at]!;
+      if (start < 0 || !this.source.substring(start, spans[at + 1]!).includes('_')) continue;
+      spans[at] = -1;
+      found = true;
+    }
+    return found;
+  }
+
   /** Whether a field is there whose id is marked in `ids`. */
   hasMarked(ids: Uint8Array): boolean {
     const spans = this.spans;

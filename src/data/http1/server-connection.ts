@@ -35,6 +35,9 @@ export interface Http1Service {
   /** Milliseconds, 0 = off. */
   timeouts: { readonly headerMs: number; readonly bodyIdleMs: number; readonly keepAliveMs: number };
   sanitizePath: boolean;
+  underscoreHeaders: 'keep' | 'delete' | 'reject';
+  /** Digits behind a percent sign that a path may not have. */
+  refusedEncodings: readonly string[];
   /** No further request is taken on any connection. */
   draining: boolean;
   dispatch(exchange: Exchange): void;
@@ -331,7 +334,19 @@ export class ServerConnection implements ClientStream {
       this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the request target has an invalid encoding' });
       return;
     }
+    if (service.refusedEncodings.length > 0 && hasEncoding(path.path, service.refusedEncodings)) {
+      this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the path has an encoded character that is not allowed' });
+      return;
+    }
     exchange.setRequestPath(path);
+    if (
+      service.underscoreHeaders !== 'keep' &&
+      head.headers.deleteUnderscored() &&
+      service.underscoreHeaders === 'reject'
+    ) {
+      this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'a header name with an underscore' });
+      return;
+    }
     // What says who the client was is believed from trusted peers only; which server this is, from nobody.
     if (this.peer.trusted) {
       head.headers.deleteMarked(FORWARDED_SERVER);
@@ -801,6 +816,14 @@ export class ServerConnection implements ClientStream {
 
 function after(ms: number): number {
   return ms === 0 ? 0 : clock.now + ms;
+}
+
+/** @param path in normal form: its encodings are in upper case */
+function hasEncoding(path: string, digits: readonly string[]): boolean {
+  for (let at = path.indexOf('%'); at >= 0; at = path.indexOf('%', at + 3)) {
+    if (digits.includes(path.substring(at + 1, at + 3))) return true;
+  }
+  return false;
 }
 
 /** A forwarded header without a value, or spelled with `_`, would keep the proxy from saying what a backend looks for. */

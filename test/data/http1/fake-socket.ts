@@ -75,6 +75,8 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
     lifetime: { maxRequests: 0, maxAgeMs: 0 },
     timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
     sanitizePath: false,
+    underscoreHeaders: 'keep',
+    refusedEncodings: [],
     draining: false,
     finished: () => {},
     refused: (_peer: Peer, _error: ProxyError) => {},
