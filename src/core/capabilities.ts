@@ -5,6 +5,7 @@ export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<Midd
   'addPrefix',
   'basicAuth',
   'chain',
+  'circuitBreaker',
   'headers',
   'inFlightReq',
   'ipAllowList',
@@ -25,7 +26,6 @@ export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<Midd
  */
 export const SAFE_TO_SKIP: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>([
   'buffering',
-  'circuitBreaker',
   'compress',
   'contentType',
   'errors',

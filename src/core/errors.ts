@@ -78,6 +78,7 @@ export const ERROR_TABLE = {
     text: 'the entry point has too many connections open',
   },
   PROXY_OVERLOADED: { source: 'proxy', status: 503, retryable: false, text: 'a limit is reached' },
+  PROXY_CIRCUIT_OPEN: { source: 'proxy', status: 503, retryable: false, text: 'the circuit breaker is open' },
   PROXY_DRAINING: { source: 'proxy', status: 503, retryable: false, text: 'the proxy is shutting down' },
   // The upstream's.
   UPSTREAM_REFUSED: { source: 'upstream', status: 502, retryable: true, text: 'the connection was refused or reset' },

@@ -1,10 +1,14 @@
-import type { Middleware, SourceCriterion } from '../../core/config/dynamic.ts';
+import type { CircuitBreakerMiddleware, Middleware, SourceCriterion } from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
+import { type FunctionKind, parseExpression } from '../../core/expression.ts';
+import { BREAKER_FUNCTIONS } from '../../core/expressions.ts';
 import { parseIpRange } from '../../core/rule/ip-range.ts';
 import type { Subject } from './findings.ts';
 
 /** Checks what middlewares limit, and by what they tell sources apart. */
-export function checkLimits({ inFlightReq, rateLimit }: Middleware, subject: Subject): void {
+export function checkLimits(config: Middleware, subject: Subject): void {
+  const { inFlightReq, rateLimit, circuitBreaker } = config;
+  if (circuitBreaker !== undefined) checkBreaker(circuitBreaker, subject);
   if (inFlightReq !== undefined) {
     if (inFlightReq.amount < 1) {
       subject.error('bad-value', `\`inFlightReq.amount\` is ${inFlightReq.amount}: every request would be refused`, {
@@ -25,6 +29,43 @@ export function checkLimits({ inFlightReq, rateLimit }: Middleware, subject: Sub
       hint: 'all its workers share one count',
     });
   }
+}
+
+function checkBreaker(config: CircuitBreakerMiddleware, subject: Subject): void {
+  checkExpression(config.expression, ['circuitBreaker', 'expression'], BREAKER_FUNCTIONS, subject);
+  for (const key of ['checkPeriod', 'fallbackDuration', 'recoveryDuration'] as const) {
+    if (config[key] > 0) continue;
+    subject.error('bad-value', `\`circuitBreaker.${key}\` is not positive`, {
+      at: ['circuitBreaker', key],
+      value: true,
+      hint: 'write for example 10s',
+    });
+  }
+  const { responseCode } = config;
+  if (responseCode >= 200 && responseCode <= 599) return;
+  subject.error('bad-value', `${responseCode} is no status code to answer with`, {
+    at: ['circuitBreaker', 'responseCode'],
+    value: true,
+    hint: 'write for example 503',
+  });
+}
+
+/** Checks an expression over what `functions` give; the finding points into it. */
+export function checkExpression(
+  text: string,
+  at: Path,
+  functions: Readonly<Record<string, FunctionKind>>,
+  subject: Subject,
+): void {
+  const parsed = parseExpression(text, functions);
+  if (parsed.ok) return;
+  const hint = 'for example NetworkErrorRatio() > 0.3';
+  const retryHint = 'for example IsNetworkError() && Attempts() < 3';
+  subject.error('bad-expression', `\`${at.join('.')}\`: ${parsed.message}`, {
+    at,
+    ...(text === '' ? {} : { offset: parsed.at, inside: text }),
+    hint: Object.hasOwn(functions, 'Attempts') ? retryHint : hint,
+  });
 }
 
 function negative(subject: Subject, at: Path, example: string): void {

@@ -2,6 +2,7 @@ import type { Middleware } from '../../core/config/dynamic.ts';
 import { addPrefix } from './add-prefix.ts';
 import { basicAuth } from './basic-auth.ts';
 import { chain } from './chain.ts';
+import { circuitBreaker } from './circuit-breaker.ts';
 import { headers } from './headers.ts';
 import { inFlightReq } from './in-flight-req.ts';
 import { ipAllowList, ipWhiteList } from './ip-allow-list.ts';
@@ -22,6 +23,7 @@ export const MIDDLEWARES = {
   addPrefix,
   basicAuth,
   chain,
+  circuitBreaker,
   headers,
   inFlightReq,
   ipAllowList,

@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+import { startHttpUpstream } from '../../support/http-upstreams.ts';
+import { startProxy } from '../../support/proxy.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { ask } from '../upstreams/support.ts';
+import { through } from './support.ts';
+
+it('opens in all workers, answers at once, lets a growing share pass, and closes', async () => {
+  let healthy = true;
+  await using upstream = await startHttpUpstream((_request, response) => {
+    response.statusCode = healthy ? 200 : 500;
+    response.end('from the server');
+  });
+  const circuitBreaker = {
+    expression: 'ResponseCodeRatio(500, 600, 0, 600) > 0.3 || NetworkErrorRatio() > 0.5',
+    checkPeriod: '10ms',
+    fallbackDuration: '4s',
+    recoveryDuration: '4s',
+  };
+  await using proxy = await startProxy({ workers: 2, dynamic: through({ circuitBreaker }, upstream.url) });
+  const status = async (): Promise<number> => (await ask(proxy.port())).status;
+  for (let i = 0; i < 10; i++) expect(await status()).toBe(200);
+  healthy = false;
+  await waitFor('the breaker to open', async () => (await status()) === 503, { intervalMs: 1 });
+  const openedAt = performance.now();
+  await proxy.waitForOutput(/the circuit breaker m@file of all@file opened for 4000 ms/);
+  // The other worker may hear of it a moment later.
+  await waitFor('both workers to know', async () => {
+    const before = upstream.requests;
+    await Promise.all(Array.from({ length: 10 }, status));
+    return upstream.requests === before;
+  });
+  const before = upstream.requests;
+  const refused = await Promise.all(Array.from({ length: 30 }, () => ask(proxy.port())));
+  // On a machine that stood still for seconds it may be closing by now.
+  if (performance.now() - openedAt < 3_500) {
+    expect([...new Set(refused.map((response) => response.status))]).toEqual([503]);
+    expect(Number(refused[0]!.header('retry-after'))).toBeGreaterThan(0);
+    expect(upstream.requests).toBe(before);
+  }
+  healthy = true;
+  const seen: number[] = [];
+  await waitFor('a first one to pass', async () => seen.push(await status()) > 0 && seen.at(-1) === 200, {
+    intervalMs: 1,
+    timeoutMs: 20_000,
+  });
+  const passingAt = performance.now();
+  let [passed, turnedAway, inARow] = [0, 0, 0];
+  await waitFor(
+    'it to be closed',
+    async () => {
+      const some = await Promise.all(Array.from({ length: 10 }, status));
+      const ok = some.filter((one) => one === 200).length;
+      passed += ok;
+      turnedAway += 10 - ok;
+      // One worker may be done a little before the other.
+      inARow = ok === 10 ? inARow + 1 : 0;
+      return inARow === 8;
+    },
+    { timeoutMs: 20_000 },
+  );
+  console.log(
+    `open for ${((passingAt - openedAt) / 1000).toFixed(1)} s, then ${passed} passed and ${turnedAway} were turned away until it closed`,
+  );
+  // It closes bit by bit: some were turned away meanwhile.
+  expect(passingAt - openedAt).toBeGreaterThan(3_500);
+  expect(turnedAway).toBeGreaterThan(0);
+  for (let i = 0; i < 20; i++) expect(await status()).toBe(200);
+});
+
+it('says where an expression is wrong', async () => {
+  await using upstream = await startHttpUpstream((_request, response) => void response.end('ok'));
+  const expression = 'NetworkErrorRatio() > oops';
+  await using proxy = await startProxy({ dynamic: through({ circuitBreaker: { expression } }, upstream.url) });
+  await proxy.waitForOutput(/dynamic\.yml:\d+:\d+.*NetworkErrorRatio\(\) is compared with a number/);
+});
