@@ -142,10 +142,12 @@ export function parseRetryAfter(value: string | undefined): number | undefined {
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
-function parseObject(text: string): Record<string, unknown> | null {
+/** The object that a JSON text is; null where it is something else. */
+export function parseObject(text: string): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+    const object = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return object ? (value as Record<string, unknown>) : null;
   } catch {
     // Not every answer is JSON; the caller says what it is instead.
     return null;

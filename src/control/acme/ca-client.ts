@@ -5,7 +5,7 @@ import acme from 'acme-client';
 import type { AcmeConfig } from '../../core/config/static.ts';
 import { AcmeError } from './acme-error.ts';
 import type { StoredAccount } from './acme-json.ts';
-import { type AcmeSession, inSession } from './acme-session.ts';
+import { type AcmeSession, inSession, parseObject } from './acme-session.ts';
 import { CaEndpoint } from './ca-endpoint.ts';
 import { askCa, type CaAnswer, caAgent } from './ca-request.ts';
 import type { AcmeStorage } from './storage.ts';
@@ -240,14 +240,4 @@ async function newAccountKey(): Promise<string> {
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    // No JSON; the caller says what it is instead.
-    return null;
-  }
 }

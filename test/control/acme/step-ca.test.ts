@@ -100,6 +100,28 @@ describe.skipIf(missing)('a step-ca', () => {
     );
   });
 
+  it('that cannot connect says so, and so does the look from here', async () => {
+    await using it = await manage({
+      resolvers: {
+        http: { caServer: ca.directory, caCertificates: [ca.rootFile], httpChallenge: {} },
+        tls: { caServer: ca.directory, caCertificates: [ca.rootFile], tlsChallenge: {} },
+      },
+      probePorts: { http: ca.httpPort, tls: ca.tlsPort },
+    });
+    it.manager.want([
+      { resolver: 'http', main: 'dead.test', sans: [], for: [] },
+      { resolver: 'tls', main: 'deaf.test', sans: [], for: [] },
+    ]);
+    await waitFor('both failures', () => it.manager.status().every(({ lastError }) => lastError !== undefined));
+    const [http, tls] = it.manager.status().map(({ lastError }) => lastError);
+    expect(http).toMatch(
+      /could not verify dead\.test by http-01 \(connection\): .*; seen from here, http:.* does not answer: .*ECONNREFUSED/,
+    );
+    expect(tls).toMatch(
+      /could not verify deaf\.test by tls-alpn-01 \(connection\): .*; seen from here, deaf\.test:\d+ .*ECONNREFUSED/,
+    );
+  });
+
   it('revokes a certificate, and gives another one with another key', async () => {
     await using it = await manage({
       resolvers: { mesh: { caServer: ca.directory, caCertificates: [ca.rootFile], httpChallenge: {} } },
