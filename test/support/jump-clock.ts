@@ -9,6 +9,8 @@ interface Timer {
 export class JumpClock implements Clock {
   readonly #timers = new Set<Timer>();
   #offset: number;
+  /** Waits that were begun: whoever polls without end shows here. */
+  waits = 0;
 
   /** @param offset milliseconds that it is ahead */
   constructor(offset = 0) {
@@ -20,6 +22,7 @@ export class JumpClock implements Clock {
   }
 
   after(ms: number, call: () => void): () => void {
+    this.waits++;
     const timer = { due: this.now() + ms, call };
     this.#timers.add(timer);
     const real = setTimeout(() => this.#fire(), Math.min(ms, 2 ** 31 - 1));

@@ -1,6 +1,7 @@
 import type { HeldCertificate } from './held-certificate.ts';
 import type { Lane } from './lane.ts';
 import type { NameSet } from './names.ts';
+import { firstRenewalAt, renewalAt } from './schedule.ts';
 import type { AcmeCertificate, AcmeState, AcmeStatus } from './types.ts';
 
 export interface Waiter {
@@ -69,6 +70,14 @@ export class Entry {
     if (!this.wanted) return 'unused';
     if (this.lastError !== undefined) return 'failed';
     return this.current === null ? 'waiting' : 'valid';
+  }
+
+  /** Sets when the next order is due, from what there is. */
+  scheduleRenewal(now: number): void {
+    const held = this.newest;
+    if (held === null) this.due = now;
+    else if (this.acceptedAt === null) this.due = renewalAt(held, held.fingerprint);
+    else this.due = firstRenewalAt(held, held.fingerprint, this.acceptedAt);
   }
 
   status(): AcmeStatus {

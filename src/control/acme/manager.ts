@@ -5,12 +5,11 @@ import { ChallengeTable } from './challenge-table.ts';
 import { pause, systemClock } from './clock.ts';
 import { coalesced } from './coalesce.ts';
 import { Entry } from './entry.ts';
-import type { HeldCertificate } from './held-certificate.ts';
+import { Issuer } from './issuer.ts';
 import { Lane } from './lane.ts';
 import { type NameSet, nameSet, setKey } from './names.ts';
-import { obtain } from './order.ts';
-import { fetchRenewalWindow, renewalId } from './renewal-info.ts';
-import { firstRenewalAt, renewalAt, retryDelay, windowTime } from './schedule.ts';
+import { plainCertificate } from './plain-certificate.ts';
+import { askWhenToRenew, nextToAsk } from './renewal-asker.ts';
 import { AcmeStorage } from './storage.ts';
 import type {
   AcmeCertificate,
@@ -27,10 +26,10 @@ import type {
 const MAX_ORDERS = 8;
 /** Workers that do not say that they know a challenge do not stop it: one that answers is enough for most CAs. */
 const PUBLISH_WITHIN_MS = 8_000;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-/** However often a failure is the same, it is said again after this time. */
-const SAY_AGAIN_MS = 10 * MINUTE_MS;
+/** Nothing here is worth a busy loop. */
+const LEAST_WAIT_MS = 10;
+/** After a start the CA is asked when it would like to see things renewed, spread over this time. */
+const ASK_WITHIN_MS = 60_000;
 
 /** Opens the storages; no CA is asked for anything yet. Never throws for what is in a storage: see `resolvers()`. */
 export async function openAcmeManager(options: AcmeOptions): Promise<AcmeManager> {
@@ -47,7 +46,7 @@ class Manager implements AcmeManager {
   readonly #storages = new Map<string, AcmeStorage>();
   readonly #lanes = new Map<string, Lane<Entry>>();
   readonly #closing = new AbortController();
-  readonly #publish: () => Promise<void>;
+  readonly #issuer: Issuer;
   #wanted = false;
   #cancelWake: () => void = () => undefined;
   #certificates: readonly AcmeCertificate[] | null = null;
@@ -57,8 +56,18 @@ class Manager implements AcmeManager {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log;
-    this.#publish = coalesced(() => this.#publishChallenges());
     const { lookup, isSelf, env = process.env, maxOrders = MAX_ORDERS, log } = options;
+    this.#issuer = new Issuer({
+      ...{ clock: this.#clock, log, env, table: this.#table, signal: this.#closing.signal },
+      probe: { lookup, ports: options.probePorts },
+      published: coalesced(() => this.#publishChallenges()),
+      changed: () => this.#changed(),
+      away: (lane, error) => this.#away(lane, error),
+      ended: (entry) => {
+        if (!entry.wanted) this.#unwantEntry(entry);
+        this.#tick();
+      },
+    });
     for (const [name, config] of Object.entries(options.resolvers)) {
       const path = resolvePath(config.storage);
       const storage = this.#storages.get(path) ?? new AcmeStorage(path, { log, clock: this.#clock });
@@ -104,7 +113,9 @@ class Manager implements AcmeManager {
   }
 
   certificates(): readonly AcmeCertificate[] {
-    this.#certificates ??= this.#entries().flatMap(({ current }) => (current === null ? [] : [plain(current)]));
+    this.#certificates ??= this.#entries().flatMap(({ current }) =>
+      current === null ? [] : [plainCertificate(current)],
+    );
     return this.#certificates;
   }
 
@@ -188,8 +199,8 @@ class Manager implements AcmeManager {
     entry.for = routers;
     if (entry.wanted) return;
     entry.wanted = true;
-    this.#scheduleRenewal(entry, now);
-    if (entry.current !== null && !lane.withoutRenewalInfo) entry.askAt = now + Math.random() * MINUTE_MS;
+    entry.scheduleRenewal(now);
+    if (entry.current !== null && !lane.withoutRenewalInfo) entry.askAt = now + Math.random() * ASK_WITHIN_MS;
   }
 
   #unwantEntry(entry: Entry): void {
@@ -204,23 +215,20 @@ class Manager implements AcmeManager {
     if (entry.current === null && entry.running === null) entry.lane.entries.delete(entry.key);
   }
 
-  #scheduleRenewal(entry: Entry, now: number): void {
-    const held = entry.newest;
-    if (held === null) entry.due = now;
-    else if (entry.acceptedAt === null) entry.due = renewalAt(held, held.fingerprint);
-    else entry.due = firstRenewalAt(held, held.fingerprint, entry.acceptedAt);
-  }
-
   /** Does what is due, and says when to look again. Everything else only changes what is due, and calls this. */
   #tick(): void {
     if (this.#closing.signal.aborted) return;
     const now = this.#clock.now();
     for (const lane of this.#lanes.values()) {
       for (const entry of lane.entries.values()) this.#age(entry, now);
-      if (lane.outage !== null && !lane.probing && lane.outage.nextAttempt <= now && lane.isMissed(now))
-        this.#probe(lane);
-      for (const entry of lane.ready(now)) this.#start(entry);
-      this.#ask(lane, now);
+      if (lane.outage !== null && !lane.probing && lane.outage.nextAttempt <= now) {
+        if (lane.isMissed(now)) this.#probe(lane);
+        // Nothing needs it any more: whether it is there is found out when something does.
+        else lane.back();
+      }
+      for (const entry of lane.ready(now)) this.#issuer.start(entry);
+      const asked = nextToAsk(lane);
+      if (asked !== null && (asked.askAt ?? 0) <= now) void this.#ask(asked);
     }
     this.#sleep(now);
   }
@@ -253,7 +261,7 @@ class Manager implements AcmeManager {
     };
     for (const lane of this.#lanes.values()) {
       if (lane.outage !== null && !lane.probing) at(lane.outage.nextAttempt);
-      if (!lane.asking) for (const { askAt } of lane.entries.values()) at(askAt);
+      at(nextToAsk(lane)?.askAt);
       for (const { running, due, upcoming, current, mourned } of lane.entries.values()) {
         // What is due already waits for a place, or for the CA: both call when they are there.
         if (running === null && due !== null && due > now) at(due);
@@ -262,7 +270,8 @@ class Manager implements AcmeManager {
       }
     }
     this.#cancelWake();
-    if (Number.isFinite(next)) this.#cancelWake = this.#clock.after(Math.max(0, next - now), () => this.#tick());
+    if (Number.isFinite(next))
+      this.#cancelWake = this.#clock.after(Math.max(LEAST_WAIT_MS, next - now), () => this.#tick());
   }
 
   #probe(lane: Lane<Entry>): void {
@@ -290,190 +299,9 @@ class Manager implements AcmeManager {
     }
   }
 
-  #start(entry: Entry): void {
-    const forced = entry.forced;
-    entry.forced = false;
-    entry.running = this.#order(entry, forced).then(
-      (held) => this.#succeeded(entry, held),
-      (error: unknown) => this.#failed(entry, asAcmeError(error)),
-    );
-  }
-
-  async #order(entry: Entry, forced: boolean): Promise<HeldCertificate> {
-    const { lane, key } = entry;
-    const { signal } = this.#closing;
-    entry.progress = 'waiting for the storage';
-    const release = await lane.storage.lease(signal, () =>
-      this.#log('info', `${lane.storage.path} is in use by another process: its orders come first`),
-    );
-    try {
-      const stored = lane.storage.certificates(lane.name).get(key);
-      if (!forced && stored !== undefined && this.#isBetter(stored, entry)) {
-        this.#log('info', `the certificate for ${entry.label} that is in ${lane.storage.path} now is used`);
-        this.#accept(entry, stored);
-        return stored;
-      }
-      const held = await obtain(
-        {
-          ...{ resolver: lane.name, config: lane.config, names: entry.names, attempt: entry.refusals },
-          store: entry.newest?.store ?? 'default',
-          replaces: this.#replaces(entry),
-        },
-        {
-          ...{
-            client: lane.client,
-            storage: lane.storage,
-            clock: this.#clock,
-            log: this.#log,
-            signal,
-            table: this.#table,
-          },
-          env: this.#options.env ?? process.env,
-          probe: { lookup: this.#options.lookup, ports: this.#options.probePorts },
-          published: this.#publish,
-          progress: (step) => {
-            entry.progress = step;
-          },
-        },
-      );
-      this.#accept(entry, held);
-      entry.progress = 'storing';
-      // Where it is not on disk the order is kept: a restart finds the certificate at the CA, and its key here.
-      if (await lane.storage.putCertificate(held)) void lane.storage.orders.delete(key);
-      return held;
-    } finally {
-      release();
-    }
-  }
-
-  /** Whether another process got a certificate since, that needs no renewal yet. */
-  #isBetter(stored: HeldCertificate, { newest }: Entry): boolean {
-    const now = this.#clock.now();
-    if (newest !== null && (stored.fingerprint === newest.fingerprint || stored.notAfter <= newest.notAfter))
-      return false;
-    return renewalAt(stored, stored.fingerprint) > now;
-  }
-
-  #replaces({ lane, newest }: Entry): string | undefined {
-    if (newest === null || lane.withoutRenewalInfo) return undefined;
-    return lane.askedForRenewal ? (renewalId(newest.cert) ?? undefined) : undefined;
-  }
-
-  #accept(entry: Entry, held: HeldCertificate): void {
-    const now = this.#clock.now();
-    const { current } = entry;
-    // A CA whose clock is ahead of ours: clients may agree with either, and the old one is good for both.
-    const early = held.notBefore > now && current !== null && current.notAfter > held.notBefore;
-    entry.upcoming = early ? held : null;
-    if (!early) entry.current = held;
-    entry.acceptedAt = now;
-    entry.mourned = false;
-    entry.lastError = undefined;
-    entry.lastErrorAt = undefined;
-    entry.said = undefined;
-    entry.failures = 0;
-    entry.refusals = 0;
-    this.#changed();
-  }
-
-  #succeeded(entry: Entry, held: HeldCertificate): void {
-    const { lane } = entry;
-    const now = this.#clock.now();
-    lane.served();
-    entry.running = null;
-    entry.progress = undefined;
-    if (entry.wanted) {
-      this.#scheduleRenewal(entry, now);
-      if (!lane.withoutRenewalInfo) entry.askAt = now;
-    }
-    const until = new Date(held.notAfter).toISOString();
-    const next = entry.due === null ? '' : `, renewal at ${new Date(entry.due).toISOString()}`;
-    this.#log('info', `certificate for ${entry.label} from ${held.issuer}, until ${until}${next}`, {
-      resolver: lane.name,
-      serial: held.serial,
-    });
-    for (const { resolve } of entry.waiters.splice(0)) resolve(plain(held));
+  async #ask(entry: Entry): Promise<void> {
+    await askWhenToRenew(entry, { clock: this.#clock, log: this.#log, signal: this.#closing.signal });
     this.#tick();
-  }
-
-  #failed(entry: Entry, error: AcmeError): void {
-    const { lane } = entry;
-    const now = this.#clock.now();
-    entry.running = null;
-    entry.progress = undefined;
-    for (const { reject } of entry.waiters.splice(0)) reject(error);
-    if (!entry.wanted) {
-      this.#unwantEntry(entry);
-    } else if (error.kind !== 'closed') {
-      if (error.kind === 'unreachable') this.#away(lane, error);
-      else this.#postpone(entry, error, now);
-      entry.lastError = error.message;
-      entry.lastErrorAt = now;
-    }
-    this.#tick();
-  }
-
-  #postpone(entry: Entry, error: AcmeError, now: number): void {
-    entry.failures++;
-    if (error.kind === 'broken') entry.refusals = 0;
-    else entry.refusals++;
-    const remaining = entry.remaining(now);
-    const { failures, refusals } = entry;
-    const wait = retryDelay({ failures, refusals, remaining, retryAfter: error.retryAfterMs, random: Math.random() });
-    entry.due = now + wait;
-    const again = entry.said?.message === gist(error.message) && now - entry.said.at < SAY_AGAIN_MS;
-    // A CA that stumbles once (its database was busy, say) is no error yet.
-    const stumble = error.kind === 'broken' && failures === 1;
-    if (!again && !stumble) entry.said = { message: gist(error.message), at: now };
-    const asked =
-      error.retryAfterMs === undefined || error.retryAfterMs <= wait
-        ? ''
-        : `; it asks to wait ${span(error.retryAfterMs)}`;
-    this.#log(
-      again ? 'debug' : stumble ? 'warn' : 'error',
-      `no certificate for ${entry.label}: ${error.message}${asked}; tried again in ${span(wait)}`,
-      { resolver: entry.lane.name, failures },
-    );
-  }
-
-  /** One question at a time: there is no hurry. */
-  #ask(lane: Lane<Entry>, now: number): void {
-    if (lane.asking || lane.outage !== null) return;
-    const entry = [...lane.entries.values()].find(
-      ({ askAt, running }) => askAt !== null && askAt <= now && running === null,
-    );
-    const held = entry?.newest;
-    if (entry === undefined || held === null || held === undefined) return;
-    const id = renewalId(held.cert);
-    entry.askAt = null;
-    if (id === null) return;
-    lane.asking = true;
-    fetchRenewalWindow(lane.client, id, this.#closing.signal)
-      .then(
-        (window) => {
-          if (window === null) {
-            lane.withoutRenewalInfo = true;
-            for (const other of lane.entries.values()) other.askAt = null;
-            return;
-          }
-          lane.askedForRenewal = true;
-          entry.askAt = this.#clock.now() + window.askAgainMs;
-          if (entry.newest !== held || !entry.wanted || entry.failures > 0) return;
-          const time = windowTime(window, held, held.fingerprint, entry.acceptedAt ?? held.notBefore);
-          if (time === null || time === entry.due) return;
-          entry.due = time;
-          const why = window.explanation === undefined ? '' : ` (${window.explanation})`;
-          this.#log('debug', `the CA would have ${entry.label} renewed at ${new Date(time).toISOString()}${why}`);
-        },
-        (error: Error) => {
-          entry.askAt = this.#clock.now() + HOUR_MS;
-          this.#log('debug', `resolver \`${lane.name}\` cannot be asked when to renew: ${error.message}`);
-        },
-      )
-      .finally(() => {
-        lane.asking = false;
-        this.#tick();
-      });
   }
 
   async #publishChallenges(): Promise<void> {
@@ -499,36 +327,6 @@ class Manager implements AcmeManager {
   }
 }
 
-const plains = new WeakMap<HeldCertificate, AcmeCertificate>();
-
-/** What the outside sees of a certificate: the same object as long as it is the same certificate. */
-function plain(held: HeldCertificate): AcmeCertificate {
-  const known = plains.get(held);
-  if (known !== undefined) return known;
-  const { resolver, main, sans, cert, key, store } = held;
-  const certificate = { resolver, main, sans, cert, key, store };
-  plains.set(held, certificate);
-  return certificate;
-}
-
-function asAcmeError(error: unknown): AcmeError {
-  if (error instanceof AcmeError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new AcmeError('local', message, { cause: error });
-}
-
-/** A failure without what is different each time: tokens and the like. */
-function gist(message: string): string {
-  return message.replaceAll(/[\w-]{20,}/g, '…');
-}
-
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** `24 h`, `15 min`, `10 s`. */
-function span(ms: number): string {
-  if (ms >= 2 * HOUR_MS) return `${Math.round(ms / HOUR_MS)} h`;
-  if (ms >= 2 * MINUTE_MS) return `${Math.round(ms / MINUTE_MS)} min`;
-  return `${Math.max(1, Math.round(ms / 1000))} s`;
 }

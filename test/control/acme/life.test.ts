@@ -141,6 +141,35 @@ describe.skipIf(toolsMissing('the life of a certificate', ...PEBBLE_TOOLS))('a c
     expect((it.manager.status()[0]?.nextAttempt ?? 0) - clock.now()).toBeLessThan(10_000);
   });
 
+  it('costs no time of the processor while its CA is away', async () => {
+    await using dir = await tempDir();
+    await using front = await startCaFront(pebble.directory);
+    const mesh = { ...resolver(), caServer: front.directory, caCertificates: [front.root] };
+    const first = await manage({ resolvers: { mesh }, dir });
+    first.want('a.test', 'b.test');
+    await first.certificate('a.test');
+    await first.certificate('b.test');
+    await settled(first);
+    await first[Symbol.asyncDispose]();
+    await front.down();
+    const clock = new JumpClock();
+    await using it = await manage({ resolvers: { mesh }, dir, clock });
+    // One is new, two are stored: those are to be asked about within a minute, and nobody is there to ask.
+    it.want('a.test', 'b.test', 'c.test');
+    await waitFor('the outage', () => it.manager.resolvers()[0]?.outage);
+    clock.to(clock.now() + MINUTE);
+    const before = clock.waits;
+    const since = performance.now();
+    await waitFor('two seconds', () => performance.now() - since > 2_000, { intervalMs: 200 });
+    expect(clock.waits - before).toBeLessThan(20);
+    // What is wanted no more needs no CA.
+    it.want('a.test', 'b.test');
+    clock.to(clock.now() + MINUTE);
+    await waitFor('its end', () => it.manager.resolvers()[0]?.outage === undefined, {
+      describe: () => JSON.stringify([clock.now(), it.manager.resolvers(), it.manager.status(), it.lines], null, 1),
+    });
+  });
+
   it('comes also when the clock of this machine is two minutes wrong', async () => {
     for (const skew of [-2 * MINUTE, 2 * MINUTE]) {
       const clock = new JumpClock(skew);
