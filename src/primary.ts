@@ -25,6 +25,7 @@ import { type PublishResult, type RestartResult, Supervisor } from './control/su
 import { assignSockets, takePassedSockets } from './control/systemd/passed-sockets.ts';
 import { ServiceManager } from './control/systemd/service-manager.ts';
 import { generateDefaultCertificate } from './control/tls/default-certificate.ts';
+import { ExpiryWatch } from './control/tls/expiry-watch.ts';
 import { type DecodedDynamic, decodeDynamic } from './core/config/decode.ts';
 import type { StaticConfig } from './core/config/static.ts';
 import { type Diagnostic, formatDiagnostic } from './core/diagnostic.ts';
@@ -72,6 +73,8 @@ export class Primary {
   #supervisor: Supervisor | null = null;
   #material!: Material;
   #provider: FileProvider | null = null;
+  /** An expired certificate is a finding, and what it covered is ordered. */
+  readonly #expiry = new ExpiryWatch(() => this.#publisher.changed('certificates'));
   /** Null where no resolver is configured. */
   #acme: AcmeService | null = null;
   readonly #health: Health;
@@ -440,6 +443,8 @@ export class Primary {
       ...built.diagnostics,
     ];
     this.#tell(this.#diagnostics);
+    const { certificates, defaultCertificate } = built.snapshot.tls;
+    this.#expiry.watch([...certificates, defaultCertificate]);
     return this.#diagnostics;
   }
 

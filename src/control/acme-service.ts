@@ -10,6 +10,7 @@ import type {
   WantedCertificate,
 } from './acme/types.ts';
 import type { IssuedCertificate } from './build/tls.ts';
+import { ExpiryWatch } from './tls/expiry-watch.ts';
 import { loadKeyPair } from './tls/load-certificate.ts';
 
 export interface AcmeServiceOptions extends Omit<AcmeOptions, 'onCertificates' | 'onChallenges' | 'log'> {
@@ -24,8 +25,6 @@ export interface AcmeServiceOptions extends Omit<AcmeOptions, 'onCertificates' |
 
 /** Where many come at once, what is served is built again this often: each time all certificates go to all workers. */
 const TOGETHER_MS = 400;
-/** Longer waits than this overflow `setTimeout`. */
-const MAX_WAIT_MS = 86_400_000;
 
 /**
  * Between the manager of certificates and what is served:
@@ -42,7 +41,14 @@ export class AcmeService {
   #wanted: readonly WantedCertificate[] = [];
   #begun = false;
   #revision = 0;
-  #expiry: NodeJS.Timeout | null = null;
+  readonly #expiry = new ExpiryWatch((expired) => {
+    for (const { names, resolver } of expired) {
+      this.#options.log(
+        'error',
+        `the certificate for ${names.join(', ')} from "${resolver}" has EXPIRED: it goes on being served (not under sniStrict), and clients refuse it`,
+      );
+    }
+  });
   #toldAt = Number.NEGATIVE_INFINITY;
   #telling: NodeJS.Timeout | null = null;
 
@@ -104,7 +110,7 @@ export class AcmeService {
   }
 
   close(): Promise<void> {
-    if (this.#expiry !== null) clearTimeout(this.#expiry);
+    this.#expiry.close();
     if (this.#telling !== null) clearTimeout(this.#telling);
     return this.#manager.close();
   }
@@ -147,7 +153,7 @@ export class AcmeService {
       if (certificate === null) continue;
       issued.push({ resolver: one.resolver, names: [one.main, ...one.sans], certificate });
     }
-    this.#watchExpiry(issued);
+    this.#expiry.watch(issued.map(({ certificate }) => certificate));
     return issued;
   }
 
@@ -168,28 +174,5 @@ export class AcmeService {
     }
     this.#loaded.set(one, known);
     return known;
-  }
-
-  /** Expiry comes without a change: who looks at the findings must see it all the same. */
-  #watchExpiry(issued: readonly IssuedCertificate[]): void {
-    if (this.#expiry !== null) clearTimeout(this.#expiry);
-    const now = Date.now();
-    const next = Math.min(...issued.map(({ certificate }) => certificate.notAfter).filter((end) => end > now));
-    if (!Number.isFinite(next)) return;
-    this.#expiry = setTimeout(
-      () => {
-        for (const { resolver, names, certificate } of issued) {
-          if (certificate.notAfter !== next || Date.now() <= next) continue;
-          this.#options.log(
-            'error',
-            `the certificate for ${names.join(', ')} from "${resolver}" has EXPIRED: it goes on being served (not under sniStrict), and clients refuse it`,
-          );
-        }
-        this.#watchExpiry(issued);
-        this.#options.changed();
-      },
-      Math.min(next - now + 1, MAX_WAIT_MS),
-    );
-    this.#expiry.unref();
   }
 }

@@ -94,13 +94,13 @@ describe('certificates of resolvers', () => {
     await service.close();
   });
 
-  it('are looked at again when one expires, loudly', async () => {
+  it('that expire are said to have, loudly', async () => {
     const { service, held, seen, options } = await start();
     // Certificates count in seconds.
     held.certificates = [issue('a.x', 2_000)];
     options.onCertificates();
     expect(service.issued).toHaveLength(1);
-    await waitFor('the expiry to be noticed', () => seen.changes === 2);
+    await waitFor('the expiry to be noticed', () => seen.log.length > 0);
     expect(seen.log).toEqual([expect.stringMatching(/^error the certificate for a\.x from "internal" has EXPIRED/)]);
     expect(service.issued).toHaveLength(1);
     await service.close();

@@ -9,6 +9,7 @@ import {
   storageIn,
   waitForCertificates,
 } from '../support/acme-proxy.ts';
+import { makeCa } from '../support/certs.ts';
 import { nginxIsInstalled, startNginx } from '../support/nginx.ts';
 import { PEBBLE_TOOLS, type Pebble, startPebble } from '../support/pebble.ts';
 import { freePort } from '../support/ports.ts';
@@ -82,6 +83,27 @@ describe.skipIf(toolsMissing('ACME operation end to end', ...PEBBLE_TOOLS))('cer
     expect(second.map((c) => c.serialNumber)).toEqual(first.map((c) => c.serialNumber));
     expect(orders(pebble)).toBe(2);
   }, 60_000);
+
+  it('are ordered for a name when the file that covered it has expired', async () => {
+    await using temp = await tempDir();
+    await using pebble = await startPebble();
+    const file = makeCa('Files').issue({ sans: ['a.test'], notAfter: new Date(Date.now() + 12_000) });
+    await using proxy = await startAcmeProxy(pebble, {
+      hosts: ['a.test'],
+      storage: storageIn(temp.path),
+      dynamic: { tls: { certificates: [{ certFile: file.cert, keyFile: file.key }] } },
+    });
+    await proxy.waitForOutput(/no certificate is ordered for a\.test: the certificate inline covers it/);
+    expect((await servedCertificate(proxy, 'a.test')).issuer).toBe('CN=Files');
+    await waitFor(
+      'the certificate of the authority',
+      async () => (await servedCertificate(proxy, 'a.test')).issuer !== 'CN=Files',
+      {
+        timeoutMs: 40_000,
+      },
+    );
+    expect(orders(pebble)).toBe(1);
+  });
 
   it('are renewed and revoked by name', async () => {
     await using temp = await tempDir();

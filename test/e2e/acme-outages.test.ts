@@ -91,7 +91,7 @@ describe.skipIf(toolsMissing('outages of an ACME authority end to end', ...STEP_
     await proxy.waitForOutput(/WRN warning: the certificate for a\.test from certResolver "ca" expired at/);
     expect((await servedCertificate(proxy, 'a.test')).serialNumber).toBe(last.serialNumber);
     await expect(handshake(proxy, 'strict.test')).rejects.toThrow(/unrecognized name|alert/i);
-    expect((await certs(proxy)).stdout).toMatch(/^a\.test +failed +EXPIRED/m);
+    expect((await certs(proxy)).stdout).toMatch(/^a\.test +(failed|ordering|waiting) +EXPIRED/m);
 
     await ca.start();
     const back = performance.now();
