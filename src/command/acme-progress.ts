@@ -2,15 +2,21 @@ import type { AcmeResolverStatus } from '../control/acme/types.ts';
 import type { AcmeProgress, CertificateRow } from '../control/acme-commands.ts';
 import { span } from './span.ts';
 
+/** A status is to be read at a glance. */
+const MAX_OPEN = 10;
+
 /** Lines for `proxy status`: how far certificates by ACME are, and why not further. */
 export function describeProgress({ states, open, resolvers }: AcmeProgress, now: number): string[] {
   const counts = Object.entries(states).map(([state, count]) => `${count} ${state}`);
   return [
     `ACME: ${counts.length === 0 ? 'nothing is wanted' : counts.join(', ')}`,
-    ...open.flatMap((row) => [
-      `  ${row.names.join(' ')} (${row.from}): ${row.state}${retry(row, now)}`,
-      ...troubles(row, now).map((line) => `    ${line}`),
-    ]),
+    ...open
+      .slice(0, MAX_OPEN)
+      .flatMap((row) => [
+        `  ${row.names.join(' ')} (${row.from}): ${row.state}${retry(row, now)}`,
+        ...troubles(row, now).map((line) => `    ${line}`),
+      ]),
+    ...(open.length > MAX_OPEN ? [`  … and ${open.length - MAX_OPEN} more: proxy certs`] : []),
     ...resolvers.flatMap((one) => outages(one, now)).map((line) => `  ${line}`),
   ];
 }

@@ -77,4 +77,17 @@ describe('the progress of ACME', () => {
       ),
     ).toEqual(['ACME: 9 valid, 1 ordering', '  a.x (acme internal): ordering', '    a.x: challenge a.x (http-01)']);
   });
+
+  it('stays short where much is open', () => {
+    const open = Array.from({ length: 500 }, (_, i) => ({
+      names: [`host-${i}.x`],
+      from: 'acme internal',
+      state: 'waiting' as const,
+      failures: 0,
+      stored: false,
+    }));
+    const lines = describeProgress({ states: { waiting: 500 }, open, resolvers: [] }, NOW);
+    expect(lines).toHaveLength(12);
+    expect(lines.at(-1)).toBe('  … and 490 more: proxy certs');
+  });
 });
