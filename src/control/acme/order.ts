@@ -81,18 +81,17 @@ async function begin(id: string, request: OrderRequest, context: OrderContext): 
   try {
     order = await create(replaces);
   } catch (error) {
-    // RFC 9773 section 5: another order replaced it already, or the CA does not know it.
-    if (
-      replaces === undefined ||
-      !(error instanceof AcmeError) ||
-      error.kind !== 'refused' ||
-      error.type === 'rateLimited'
-    )
-      throw error;
+    // RFC 9773 section 5: another order replaced it already, or the CA does not know it. Some say so with a 500.
+    if (replaces === undefined || !isAboutReplacing(error)) throw error;
     order = await create(undefined);
   }
   await storage.orders.put(id, { url: order.url, key, directory: config.caServer, since: clock.now() });
   return { order, key };
+}
+
+function isAboutReplacing(error: unknown): boolean {
+  if (!(error instanceof AcmeError) || error.type === 'rateLimited') return false;
+  return error.kind === 'refused' || error.kind === 'broken';
 }
 
 /** The order that an earlier attempt or process left, if the CA still has it. */

@@ -37,6 +37,34 @@ describe('the name of a certificate for renewal information', () => {
 describe.skipIf(toolsMissing('renewal information from pebble', ...PEBBLE_TOOLS))(
   'a CA that says when to renew',
   () => {
+    it('and then does not know the certificate that is replaced gives one all the same', async () => {
+      await using pebble = await startPebble({ alwaysValid: true });
+      await using front = await startCaFront(pebble.directory);
+      const directory = await fetchJson(front.directory, front.root);
+      const renewalInfo = front.directory.replace(/dir$/, 'ari');
+      const window = { start: new Date(Date.now() + DAY), end: new Date(Date.now() + 2 * DAY) };
+      const problem = { type: 'urn:ietf:params:acme:error:serverInternal', detail: 'could not find an order' };
+      let refuse = 1;
+      front.fault = ({ path }) => {
+        if (path === '/dir') return { status: 200, body: JSON.stringify({ ...directory, renewalInfo }) };
+        if (path.startsWith('/ari/')) return { status: 200, body: JSON.stringify({ suggestedWindow: window }) };
+        const second = path === '/order-plz' && front.seen.some((line) => line.startsWith('GET /ari/'));
+        return second && refuse-- > 0 ? { status: 500, body: JSON.stringify(problem) } : undefined;
+      };
+      await using it = await manage({
+        resolvers: { mesh: { caServer: front.directory, caCertificates: [front.root], httpChallenge: {} } },
+      });
+      it.want('replaced.test');
+      await it.certificate('replaced.test');
+      await waitFor(
+        'the wish',
+        () => (it.manager.status()[0]?.nextRenewal ?? Number.POSITIVE_INFINITY) < Date.now() + 3 * DAY,
+      );
+      await it.manager.renew('replaced.test');
+      expect(front.seen.filter((line) => line === 'POST /order-plz')).toHaveLength(3);
+      expect(it.lines.filter((line) => !/^(info|debug)/.test(line))).toEqual([]);
+    });
+
     it('is heard', async () => {
       await using pebble = await startPebble({ alwaysValid: true });
       await using front = await startCaFront(pebble.directory);
