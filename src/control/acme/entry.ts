@@ -65,10 +65,17 @@ export class Entry {
     return names.length <= 3 ? names.join(', ') : `${names.slice(0, 2).join(', ')} and ${names.length - 2} more`;
   }
 
-  get state(): AcmeState {
+  /** What keeps it from what it needs now: its own last failure, or that its CA is away. */
+  #trouble(now: number): string | undefined {
+    if (this.lastError !== undefined) return this.lastError;
+    const due = this.wanted && this.due !== null && this.due <= now;
+    return due ? this.lane.outage?.error : undefined;
+  }
+
+  #state(trouble: string | undefined): AcmeState {
     if (this.running !== null) return 'ordering';
     if (!this.wanted) return 'unused';
-    if (this.lastError !== undefined) return 'failed';
+    if (this.lastError !== undefined || (trouble !== undefined && this.current !== null)) return 'failed';
     return this.current === null ? 'waiting' : 'valid';
   }
 
@@ -80,15 +87,15 @@ export class Entry {
     else this.due = firstRenewalAt(held, held.fingerprint, this.acceptedAt);
   }
 
-  status(): AcmeStatus {
+  status(now: number): AcmeStatus {
     const [main, ...sans] = this.names;
     const { lane, current } = this;
-    const outage = this.lastError === undefined && current === null ? lane.outage?.error : undefined;
-    const lastError = this.lastError ?? outage;
-    const failed = this.lastError !== undefined && this.running === null && this.wanted;
-    const nextAttempt = lane.outage !== null && failed ? lane.outage.nextAttempt : this.due;
+    const lastError = this.#trouble(now);
+    const state = this.#state(lastError);
+    const stalled = lastError !== undefined && (state === 'failed' || state === 'waiting');
+    const nextAttempt = lane.outage !== null && stalled ? lane.outage.nextAttempt : this.due;
     return {
-      ...{ resolver: lane.name, main, sans, for: this.for, state: this.state, failures: this.failures },
+      ...{ resolver: lane.name, main, sans, for: this.for, state, failures: this.failures },
       ...(current === null
         ? {}
         : {
@@ -97,8 +104,8 @@ export class Entry {
             notBefore: current.notBefore,
             notAfter: current.notAfter,
           }),
-      ...(this.state === 'valid' && this.due !== null ? { nextRenewal: this.due } : {}),
-      ...(failed && nextAttempt !== null ? { nextAttempt } : {}),
+      ...(state === 'valid' && this.due !== null ? { nextRenewal: this.due } : {}),
+      ...(stalled && nextAttempt !== null ? { nextAttempt } : {}),
       ...(lastError === undefined ? {} : { lastError }),
       ...(this.lastErrorAt === undefined ? {} : { lastErrorAt: this.lastErrorAt }),
       ...(this.progress === undefined ? {} : { progress: this.progress }),

@@ -126,7 +126,7 @@ class Manager implements AcmeManager {
   status(): readonly AcmeStatus[] {
     return this.#entries()
       .sort((a, b) => Number(b.wanted) - Number(a.wanted) || compare(a.names[0], b.names[0]) || compare(a.key, b.key))
-      .map((entry) => entry.status());
+      .map((entry) => entry.status(this.#clock.now()));
   }
 
   resolvers(): readonly AcmeResolverStatus[] {

@@ -123,21 +123,24 @@ describe.skipIf(toolsMissing('the life of a certificate', ...PEBBLE_TOOLS))('a c
       resolvers: { mesh: { ...resolver(), caServer: front.directory, caCertificates: [front.root] } },
       clock,
     });
-    it.want('away.test');
+    it.want('away.test', 'beside.test');
     await it.certificate('away.test');
-    const renewal = await settled(it);
+    await it.certificate('beside.test');
+    await waitFor('both', () => it.manager.status().every(({ state }) => state === 'valid'));
     await front.down();
-    clock.to(renewal);
+    clock.to(Math.max(...it.manager.status().map(({ nextRenewal = 0 }) => nextRenewal)));
+    // One of them finds out, the other one waits with it: both say so.
+    await waitFor('both to fail', () => it.manager.status().every(({ state }) => state === 'failed'));
     const failed = await waitFor('the outage', () => it.manager.status().find(({ state }) => state === 'failed'));
     expect(failed.lastError).toMatch(/refuses the connection/);
-    expect(it.manager.certificates()).toHaveLength(1);
+    expect(it.manager.certificates()).toHaveLength(2);
     clock.to((failed.notAfter ?? 0) + 1);
     await waitFor('the word of it', () =>
       it.lines.find((line) =>
         /^error the certificate for away\.test has expired, and there is no newer one: the CA .* refuses/.test(line),
       ),
     );
-    expect(it.manager.certificates()).toHaveLength(1);
+    expect(it.manager.certificates()).toHaveLength(2);
     expect((it.manager.status()[0]?.nextAttempt ?? 0) - clock.now()).toBeLessThan(10_000);
   });
 
