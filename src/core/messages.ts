@@ -85,6 +85,8 @@ export interface SlotRequest {
   readonly service: string;
   /** The servers that may be used, as configured; the first is preferred. */
   readonly among: readonly string[];
+  /** Take the least busy of them whoever is preferred: `leastconn` over all workers. */
+  readonly leastBusy: boolean;
   /** Higher goes first. */
   readonly priority: number;
   /** Those with the same one share; empty = everybody alike. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Affinity } from '../core/config/dynamic.ts';
 import { ProxyError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
+import { NO_AFFINITY } from './balancer/affinity.ts';
 import type { EndpointState } from './balancer/endpoint-state.ts';
 import type { StickyCookie } from './balancer/sticky.ts';
 import { mayServe } from './balancer/turns.ts';
@@ -125,13 +126,15 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     const exchange = this.#exchange;
     this.#endpoint = endpoint;
     if (slots.timeoutMs > 0) this.#queueTimer = setTimeout(() => this.#waitedTooLong(slots.timeoutMs), slots.timeoutMs);
-    this.#slot = slots.desk.ask(
-      this.#target.name,
-      slots.priorityOf(exchange),
-      slots.fairKeyOf(exchange),
-      this.among(),
-      this,
-    );
+    const request = {
+      service: this.#target.name,
+      among: this.among(),
+      // Who has a key is to find its server.
+      leastBusy: slots.leastBusy && exchange.affinityKey === NO_AFFINITY,
+      priority: slots.priorityOf(exchange),
+      fairKey: slots.fairKeyOf(exchange),
+    };
+    this.#slot = slots.desk.ask(request, this);
   }
 
   among(): readonly string[] {

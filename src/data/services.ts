@@ -184,7 +184,10 @@ export class Services {
       retryBudget: previous?.retryBudget ?? new RetryBudget(RETRY_SHARE),
       streams: previous?.streams ?? new StreamMeter(),
       counts: previous?.counts ?? { retries: 0 },
-      slots: this.#desk === null || slotsPerServer(config) === 0 ? null : new SlotPolicy(this.#desk, config.queue),
+      slots:
+        this.#desk === null || slotsPerServer(config) === 0
+          ? null
+          : new SlotPolicy(this.#desk, config.queue, config.strategy === 'leastconn'),
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Queue } from '../core/config/dynamic.ts';
-import type { FromWorker } from '../core/messages.ts';
+import type { FromWorker, SlotRequest } from '../core/messages.ts';
 import { hashText } from './balancer/hash.ts';
 import { clientAddressOf } from './client-key.ts';
 import type { Exchange } from './exchange.ts';
@@ -37,10 +37,10 @@ export class SlotDesk {
   }
 
   /** Asks; the answer comes later. Returns the place's id. */
-  ask(service: string, priority: number, fairKey: string, among: readonly string[], waiter: SlotWaiter): number {
+  ask(request: Omit<SlotRequest, 'id'>, waiter: SlotWaiter): number {
     const id = ++this.#ids;
-    this.#waiting.set(id, { waiter, among });
-    this.#send({ type: 'slot-request', request: { id, service, among, priority, fairKey } });
+    this.#waiting.set(id, { waiter, among: request.among });
+    this.#send({ type: 'slot-request', request: { id, ...request } });
     return id;
   }
 
@@ -86,11 +86,14 @@ export class SlotPolicy {
   readonly desk: SlotDesk;
   /** Milliseconds, 0 = no limit. */
   readonly timeoutMs: number;
+  /** Whether the least busy server is taken, as all workers together see it. */
+  readonly leastBusy: boolean;
   readonly #priorityHeader: string | null;
   readonly #fairBy: string | null;
 
-  constructor(desk: SlotDesk, queue: Queue | undefined) {
+  constructor(desk: SlotDesk, queue: Queue | undefined, leastBusy: boolean) {
     this.desk = desk;
+    this.leastBusy = leastBusy;
     this.timeoutMs = Math.min(2 ** 31 - 1, Math.max(0, queue?.timeout ?? 0));
     this.#priorityHeader = queue?.priorityHeader?.toLowerCase() ?? null;
     this.#fairBy = queue?.fairBy?.toLowerCase() ?? null;

@@ -8,6 +8,7 @@ export interface Place {
   readonly worker: number;
   readonly service: ServiceSlots;
   among: readonly string[];
+  readonly leastBusy: boolean;
   readonly priority: number;
   readonly fairKey: string;
   url: string | null;
@@ -173,7 +174,7 @@ export class ServiceSlots {
     return order === 'lifo';
   }
 
-  /** The preferred server if it has a free place, else the least busy one that has; null where none has. */
+  /** The preferred server if it has a free place (and that is asked for), else the least busy one; null where none has. */
   #free(place: Place): string | null {
     const limit = this.#limit;
     const { among } = place;
@@ -187,7 +188,7 @@ export class ServiceSlots {
       // A server that a worker knows and the book does not: the worker serves a newer or an older snapshot.
       const inUse = server?.inUse ?? 0;
       if (inUse >= limit) continue;
-      if (i === 0) return url;
+      if (i === 0 && !place.leastBusy) return url;
       const load = inUse / (server?.weight ?? 1);
       if (load < least) {
         best = url;

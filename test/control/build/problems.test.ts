@@ -298,6 +298,26 @@ const CASES: readonly Case[] = [
     status: 'disabled',
   },
   {
+    symptom: 'a queue where nobody waits',
+    yaml: router(
+      `${RULE}\nservice: app`,
+      '  services:\n    app:\n      loadBalancer:\n        servers: [{url: "http://a"}]\n        «queue: {limit: 5}\n',
+    ),
+    code: 'queue-without-limit',
+    severity: 'warning',
+    message: /no limit/,
+    hint: /maxInFlight/,
+    status: 'enabled',
+  },
+  {
+    symptom: 'a model that leads to no service',
+    yaml: router(`${RULE}\nservice: m`, `${SERVICES}    m:\n      byModel: {models: {"llama*": «ap}}\n`),
+    code: 'unknown-service',
+    message: /"ap@file" does not exist/,
+    hint: /`app`/,
+    status: 'disabled',
+  },
+  {
     symptom: 'services in a circle',
     yaml: router(
       `${RULE}\nservice: w`,

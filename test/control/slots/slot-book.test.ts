@@ -26,9 +26,12 @@ class Desk {
     this.book.apply({ http: { services } } as unknown as Snapshot);
   }
 
-  ask(worker: number, among: readonly string[], priority = 0, fairKey = ''): string {
+  ask(worker: number, among: readonly string[], priority = 0, fairKey = '', leastBusy = false): string {
     const id = ++this.#ids;
-    this.book.receive(worker, { type: 'slot-request', request: { id, service: 'app', among, priority, fairKey } });
+    this.book.receive(worker, {
+      type: 'slot-request',
+      request: { id, service: 'app', among, leastBusy, priority, fairKey },
+    });
     return `${worker}:${id}`;
   }
 
@@ -148,6 +151,13 @@ describe('places at servers with a limit', () => {
     for (let i = 0; i < 3; i++) desk.ask(1, [A, B, 'http://c']);
     const next = desk.ask(1, [A, B, 'http://c']);
     expect(desk.held.get(next)).toBe('http://c');
+  });
+
+  it('go to the least busy server over all workers where that is asked for', () => {
+    const desk = new Desk({ servers: [{ url: A }, { url: B, weight: 2 }], maxInFlight: 9 });
+    // Each worker for itself would begin with A.
+    const held = [1, 2, 3, 1, 2, 3].map((worker) => desk.held.get(desk.ask(worker, [A, B], 0, '', true)));
+    expect(held.filter((url) => url === B).length).toBe(4);
   });
 
   it('follow a changed limit: a higher one serves who waits, a lower one waits for who is done', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { startModelServer } from '../../support/model-server.ts';
 import { type ProxyProcess, startProxy } from '../../support/proxy.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { toolsMissing } from '../../support/tools.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { ask, balanced, services, statusOf } from './support.ts';
 
@@ -26,7 +27,7 @@ async function begin(proxy: ProxyProcess, model: string, tokens: number): Promis
   return client;
 }
 
-describe('model servers', () => {
+describe.skipIf(toolsMissing('a model server in Python', 'python3'))('model servers', () => {
   it('by model, with few slots, behind 2 workers: all answered, none beyond its slots, nothing held back', async () => {
     await using granite = await startModelServer('granite-3b', { slots: 2 });
     await using one = await startModelServer('llama-one', { slots: 2 });

@@ -6,6 +6,7 @@ import { startLoad } from '../../support/load.ts';
 import { answer, hang, startBlackHole, startMisbehaving } from '../../support/misbehaving.ts';
 import { freePort } from '../../support/ports.ts';
 import { startProxy } from '../../support/proxy.ts';
+import { toolsMissing } from '../../support/tools.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { ask, balanced, services, statusOf } from './support.ts';
 
@@ -30,7 +31,7 @@ describe('a connection that cannot be made', () => {
     expect(echo.requests).toBe(12);
   });
 
-  it('leaves a black hole within the connect timeout', async () => {
+  it.skipIf(toolsMissing('a black hole', 'python3'))('leaves a black hole within the connect timeout', async () => {
     await using hole = await startBlackHole();
     await using echo = await startEchoServer('alive');
     await using proxy = await startProxy({
