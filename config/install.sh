@@ -376,7 +376,7 @@ check_files() {
   config=$(facts config)
   findings=$(as_account "$PREFIX/bin/proxy" check ${config:+--config "$config"} 2>&1) && return 0
   printf '%s\n' "$findings" >&2
-  [ "$force" = yes ] || die "the files have errors; $traefik was left alone (--force takes over all the same)"
+  [ "$force" = yes ] || die "the files have errors; $traefik was left alone (--force takes over all the same: what has errors is not served, everything else is)"
 }
 
 # Ours on other ports beside Traefik, as the account it will have: every entry point must answer.
