@@ -245,7 +245,8 @@ class Manager implements AcmeManager {
     if (entry.wanted) {
       entry.mourned = true;
       const why = entry.lastError ?? lane.outage?.error ?? 'it is being renewed';
-      this.#log('error', `the certificate for ${entry.label} has expired, and there is no newer one: ${why}`);
+      // Whoever serves it says that it is served all the same.
+      this.#log('warn', `there is no newer certificate for ${entry.label} than one that has expired: ${why}`);
     } else if (this.#wanted && entry.running === null) {
       lane.entries.delete(entry.key);
       this.#log('info', `the certificate for ${entry.label} is not used any more and has expired: it is dropped`);

@@ -100,6 +100,16 @@ describe.skipIf(missing)('a step-ca', () => {
     );
   });
 
+  it("is trusted by lego's variables where the resolver says nothing, as Traefik does", async () => {
+    await using it = await manage({
+      resolvers: { mesh: { caServer: ca.directory, httpChallenge: {} } },
+      responder: ca,
+      env: { LEGO_CA_CERTIFICATES: ca.rootFile, LEGO_CA_SERVER_NAME: 'ca.internal.test' },
+    });
+    it.want('lego.test');
+    await it.certificate('lego.test');
+  });
+
   it('that cannot connect says so, and so does the look from here', async () => {
     await using it = await manage({
       resolvers: {
