@@ -148,6 +148,8 @@ export class Runtime {
   /** What could not be compiled, one line each; the routers concerned refuse their requests. */
   readonly problems: readonly string[];
   readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
+  /** By text: most rules stay the same, and requests wait while this worker compiles. */
+  readonly #rules = new Map<string, ReturnType<typeof parseRule>>();
 
   constructor(
     snapshot: Snapshot,
@@ -171,7 +173,8 @@ export class Runtime {
     }
     for (const router of Object.values(snapshot.http.routers)) {
       if (router.status === 'disabled') continue;
-      const rule = parseRule(router.rule, 'http');
+      const rule = this.#rules.get(router.rule) ?? previous?.rule(router.rule) ?? parseRule(router.rule, 'http');
+      this.#rules.set(router.rule, rule);
       if (!rule.ok) {
         problems.push(`router ${router.name}: the rule does not parse`);
         continue;
@@ -212,6 +215,11 @@ export class Runtime {
 
   entryPoint(name: string): EntryPointRuntime | undefined {
     return this.#entryPoints.get(name);
+  }
+
+  /** A rule of this snapshot, parsed. */
+  rule(text: string): ReturnType<typeof parseRule> | undefined {
+    return this.#rules.get(text);
   }
 
   #challengeHandler(): Handler {
