@@ -1,7 +1,8 @@
 import { withAffinity } from '../balancer/affinity.ts';
 import type { Endpoint } from '../balancer/types.ts';
 import type { Exchange } from '../exchange.ts';
-import { type ForwardTarget, forward } from '../forward.ts';
+import { forward } from '../forward/forward.ts';
+import type { ForwardTarget } from '../forward/target.ts';
 import type { Serving } from './serving.ts';
 
 /** A `loadBalancer`: the servers themselves. */

@@ -1,52 +1,25 @@
 import type { Socket } from 'node:net';
-import type { Affinity } from '../core/config/dynamic.ts';
-import { ProxyError } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
-import { NO_AFFINITY } from './balancer/affinity.ts';
-import type { EndpointState } from './balancer/endpoint-state.ts';
-import type { StickyCookie } from './balancer/sticky.ts';
-import { mayServe } from './balancer/turns.ts';
-import type { Balancer, Endpoint } from './balancer/types.ts';
-import { KeptBody } from './body/kept-body.ts';
-import { RecordedBody } from './body/recorded-body.ts';
-import { clock } from './clock.ts';
-import type { Exchange, RequestBodySink } from './exchange.ts';
-import { forwardHead } from './headers/forward-head.ts';
-import type { HeaderList } from './headers/header-list.ts';
-import { KEEP_ALL } from './headers/header-list.ts';
-import { H } from './headers/known.ts';
-import type { UpstreamHead } from './http1/response-head.ts';
-import type { RetryBudget } from './retry/budget.ts';
-import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from './retry/policy.ts';
-import type { SlotPolicy, SlotWaiter } from './slots.ts';
-import { splice } from './splice.ts';
-import type { OpenStream, StreamMeter } from './stream-meter.ts';
-import { type Timeouts, timeoutsOf } from './timeouts.ts';
-import type { UpstreamConnection, UpstreamReceiver } from './upstream/connection.ts';
-import type { Waiter } from './upstream/pool.ts';
-
-/** What a service is to the forwarder. */
-export interface ForwardTarget {
-  readonly name: string;
-  readonly passHostHeader: boolean;
-  readonly balancer: Balancer;
-  readonly sticky: StickyCookie<Endpoint> | null;
-  readonly affinity: Affinity | null;
-  /** With nobody left, those that are out are used all the same. */
-  readonly leastBad: boolean;
-  readonly timeouts: Timeouts;
-  readonly retryPolicy: RetryPolicy;
-  readonly retryBudget: RetryBudget;
-  readonly streams: StreamMeter;
-  readonly counts: ServiceCounts;
-  /** Set where its servers have a limit. */
-  readonly slots: SlotPolicy | null;
-}
-
-/** What is counted of a service in this worker. */
-export interface ServiceCounts {
-  retries: number;
-}
+import { ProxyError } from '../../core/errors.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { EndpointState } from '../balancer/endpoint-state.ts';
+import type { Endpoint } from '../balancer/types.ts';
+import { bodyIsThere, detachBody, keepForReplay, releaseBody } from '../body/replay.ts';
+import { clock } from '../clock.ts';
+import type { Exchange, RequestBodySink, Takeover } from '../exchange.ts';
+import { forwardHead } from '../headers/forward-head.ts';
+import type { HeaderList } from '../headers/header-list.ts';
+import { KEEP_ALL } from '../headers/header-list.ts';
+import { H } from '../headers/known.ts';
+import type { UpstreamHead } from '../http1/response-head.ts';
+import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from '../retry/policy.ts';
+import { splice } from '../splice.ts';
+import type { OpenStream } from '../stream-meter.ts';
+import { type Timeouts, timeoutsOf } from '../timeouts.ts';
+import type { UpstreamConnection, UpstreamReceiver } from '../upstream/connection.ts';
+import type { Waiter } from '../upstream/pool.ts';
+import { chooseEndpoint } from './choose.ts';
+import { Place, type PlaceUser } from './place.ts';
+import type { ForwardTarget } from './target.ts';
 
 /** An endpoint that has refused every connection for this long (milliseconds) is not waited for. */
 const RESTART_MS = 3_000;
@@ -70,7 +43,7 @@ export function forward(exchange: Exchange, target: ForwardTarget): void {
  *
  * What was sent once is sent again only where nothing is done twice: POST never is.
  */
-class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaiter {
+class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser {
   /** Of the endpoint of the attempt under way. */
   state!: EndpointState;
   readonly #exchange: Exchange;
@@ -92,9 +65,8 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   #bodyTaken = false;
   #pause: NodeJS.Timeout | null = null;
   #total: NodeJS.Timeout | null = null;
-  /** The place at a server with a limit, had or waited for; 0 = none. */
-  #slot = 0;
-  #queueTimer: NodeJS.Timeout | null = null;
+  /** Set where servers have a limit. */
+  #place: Place | null = null;
   #stream: OpenStream | null = null;
 
   constructor(exchange: Exchange, target: ForwardTarget) {
@@ -116,99 +88,25 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   }
 
   #go(endpoint: Endpoint): void {
-    if (this.#target.slots === null) this.#attempt(endpoint);
-    else this.#ask(endpoint, this.#target.slots);
-  }
-
-  // Places at servers that have a limit.
-
-  #ask(endpoint: Endpoint, slots: SlotPolicy): void {
-    const exchange = this.#exchange;
-    this.#endpoint = endpoint;
-    if (slots.timeoutMs > 0) this.#queueTimer = setTimeout(() => this.#waitedTooLong(slots.timeoutMs), slots.timeoutMs);
-    const request = {
-      service: this.#target.name,
-      among: this.among(),
-      // Who has a key is to find its server.
-      leastBusy: slots.leastBusy && exchange.affinityKey === NO_AFFINITY,
-      priority: slots.priorityOf(exchange),
-      fairKey: slots.fairKeyOf(exchange),
-    };
-    this.#slot = slots.desk.ask(request, this);
-  }
-
-  among(): readonly string[] {
-    const preferred = this.#endpoint;
-    const { sticky, balancer } = this.#target;
-    // Who is bound to a server waits for it.
-    if (sticky?.find(this.#exchange) === preferred) return [preferred.url];
-    const urls: string[] = [];
-    for (const candidate of balancer.candidates) {
-      if (candidate.weight === 0 || !mayServe(candidate, this.#tried)) continue;
-      if (candidate === preferred) urls.unshift(candidate.url);
-      else urls.push(candidate.url);
-    }
-    return urls;
-  }
-
-  onSlot(url: string): void {
-    this.#stopWaiting();
-    if (this.among().includes(url)) {
-      this.#attempt(this.#target.balancer.candidates.find((candidate) => candidate.url === url)!);
+    const { slots } = this.#target;
+    if (slots === null) {
+      this.#attempt(endpoint);
       return;
     }
-    // It went away meanwhile.
-    this.#releaseSlot();
-    const endpoint = this.#choose();
-    if (endpoint === null) this.onNoServer();
-    else this.#go(endpoint);
+    this.#place ??= new Place(this.#target, slots, this.#exchange, this);
+    this.#place.ask(endpoint, this.#tried);
   }
 
-  onNoSlot(retryAfterS: number): void {
-    this.#slot = 0;
-    this.#overloaded('every server is at its limit, and no more may wait', retryAfterS);
+  onPlace(endpoint: Endpoint): void {
+    this.#attempt(endpoint);
   }
 
-  onNoServer(): void {
-    this.#slot = 0;
-    this.#stopWaiting();
-    this.#fail(new ProxyError('PROXY_NO_SERVER', `${this.#target.name} has no server`));
-  }
-
-  #waitedTooLong(ms: number): void {
-    this.#queueTimer = null;
-    this.#releaseSlot();
-    this.#overloaded(`waited ${ms} ms for a server`, Math.max(1, Math.ceil(ms / 1000)));
-  }
-
-  #overloaded(detail: string, retryAfterS: number): void {
-    this.#stopWaiting();
-    const error = new ProxyError('PROXY_OVERLOADED', `${this.#target.name}: ${detail}`);
-    error.retryAfterS = retryAfterS;
+  onNoPlace(error: ProxyError): void {
     this.#fail(error);
   }
 
-  #stopWaiting(): void {
-    if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
-    this.#queueTimer = null;
-  }
-
-  #releaseSlot(): void {
-    if (this.#slot === 0) return;
-    const slot = this.#slot;
-    this.#slot = 0;
-    this.#target.slots?.desk.release(slot);
-  }
-
   #choose(): Endpoint | null {
-    const { sticky, balancer } = this.#target;
-    if (sticky !== null) {
-      const bound = sticky.find(this.#exchange);
-      if (bound !== null && this.#tried?.includes(bound) !== true) return bound;
-    }
-    const picked = balancer.pick(this.#exchange, this.#tried);
-    if (picked !== null || !this.#target.leastBad) return picked;
-    return leastBad(balancer.candidates, this.#tried);
+    return chooseEndpoint(this.#target, this.#exchange, this.#tried);
   }
 
   #attempt(endpoint: Endpoint): void {
@@ -269,20 +167,11 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     const { firstByte, idle } = this.#timeouts;
     if (firstByte > 0 || idle > 0) connection.limit(firstByte, idle);
     if (body === 'none') return;
-    this.#keepBody();
+    keepForReplay(exchange, this.#policy);
     this.#bodyTaken = true;
     exchange.source.readBody(this);
     // Without body bytes yet the head must not wait for them: the upstream may want to answer first.
     if (this.#connection === connection) connection.flush();
-  }
-
-  /** A body that may have to be sent again is kept, within bounds. */
-  #keepBody(): void {
-    const exchange = this.#exchange;
-    const policy = this.#policy;
-    if (policy.attempts < 2 || (exchange.source instanceof KeptBody && exchange.source.replayable)) return;
-    if (!mayRepeat(policy, exchange.method) || exchange.length > policy.bodyLimit) return;
-    exchange.source = new RecordedBody(exchange.source, policy.bodyLimit);
   }
 
   // The request's body.
@@ -317,7 +206,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     if (this.#policy.onStatus?.(status) === true || exchange.takeover?.wants(status) === true) {
       if (this.#turnAway(status)) return;
     }
-    if (this.#bodyTaken && exchange.source instanceof KeptBody) exchange.source.release();
+    if (this.#bodyTaken) releaseBody(exchange);
     this.#stream = this.#target.streams.open(exchange, head);
     this.#target.sticky?.bind(exchange, this.#endpoint, head.headers);
     exchange.response.onDrain = this.#resume;
@@ -370,7 +259,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
       this.#resends++;
       this.#target.counts.retries++;
       exchange.retries++;
-      this.#detachBody();
+      if (this.#bodyTaken) detachBody(exchange);
       this.#connect();
       return;
     }
@@ -431,13 +320,12 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
   #breakOff(): void {
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#pause = null;
-    this.#stopWaiting();
     this.#giveUp?.();
     this.#giveUp = null;
     const connection = this.#connection;
     this.#connection = null;
     connection?.destroy();
-    this.#releaseSlot();
+    this.#place?.release();
   }
 
   // Failures.
@@ -477,7 +365,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     this.#target.counts.retries++;
     this.#over(null);
     exchange.retries++;
-    this.#detachBody();
+    if (this.#bodyTaken) detachBody(exchange);
     if (pause === 0) {
       this.#go(endpoint);
       return true;
@@ -496,15 +384,8 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     return mayRepeat(this.#policy, this.#exchange.method) && this.#bodyIsThere();
   }
 
-  /** Whether the request's body, if any, can be sent from its start. */
   #bodyIsThere(): boolean {
-    const { body, source } = this.#exchange;
-    return body === 'none' || !this.#bodyTaken || (source instanceof KeptBody && source.replayable);
-  }
-
-  #detachBody(): void {
-    const { source } = this.#exchange;
-    if (this.#bodyTaken && source instanceof KeptBody) source.detach();
+    return bodyIsThere(this.#exchange, this.#bodyTaken);
   }
 
   #fail(error: ProxyError): void {
@@ -519,11 +400,12 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     exchange.fail(error);
   }
 
-  #handOver(takeover: NonNullable<Exchange['takeover']>): void {
+  #handOver(takeover: Takeover): void {
+    const exchange = this.#exchange;
     this.#connection = null;
     this.#over(null);
     this.#done();
-    this.#detachBody();
+    if (this.#bodyTaken) detachBody(exchange);
     takeover.take();
   }
 
@@ -532,7 +414,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     if (!this.#counted) return;
     this.#counted = false;
     this.state.inFlight--;
-    this.#releaseSlot();
+    this.#place?.release();
     if (outcome !== null) this.state.record(outcome);
   }
 
@@ -543,14 +425,4 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, SlotWaite
     exchange.onCancel = null;
     exchange.upstreamEndedAt = performance.now();
   }
-}
-
-/** Of those that are out, the one with the least to do; who is drained stays out. */
-function leastBad(candidates: readonly Endpoint[], tried: readonly Endpoint[] | null): Endpoint | null {
-  let best: Endpoint | null = null;
-  for (const candidate of candidates) {
-    if (candidate.weight <= 0 || candidate.state.draining || tried?.includes(candidate) === true) continue;
-    if (best === null || candidate.state.inFlight < best.state.inFlight) best = candidate;
-  }
-  return best;
 }
