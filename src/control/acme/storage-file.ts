@@ -56,11 +56,11 @@ export class StorageFile {
       if (same(seen, this.#seen) && this.#error === undefined) return null;
       text = await readFile(this.path, 'utf8');
       this.#seen = seen;
+      await this.#restrictMode();
     } catch (error) {
       this.#cannotRead(explain(error as Error));
       return null;
     }
-    await this.#restrictMode();
     return this.#parse(text, useBackup);
   }
 

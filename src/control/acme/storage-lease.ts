@@ -52,7 +52,13 @@ export class StorageLease {
       if (this.#closing.signal.aborted) throw error;
       this.#events.unlocked((error as Error).message);
     }
-    await this.#events.taken();
+    try {
+      await this.#events.taken();
+    } catch (error) {
+      // Whoever comes next tries again.
+      this.#giveUp();
+      throw error;
+    }
     this.#taken = true;
     if (this.#holders === 0) this.#giveUp();
   }
