@@ -138,11 +138,18 @@ export function statusOf(sources: StatusSources): ProxyStatus {
           url: maskText(url),
           ...sources.health(service.name, url),
         })),
-        slots: sources.slots[service.name] ?? null,
+        slots: masked(sources.slots[service.name]),
         retries: sources.retries.get(service.name) ?? 0,
         streams: streamStatus(sources.streams.get(service.name)),
       })),
     lastReload: attempts.last,
     reloads: { succeeded: attempts.succeeded, failed: attempts.failed },
   };
+}
+
+/** A server's URL may hold a password. */
+function masked(slots: SlotStatus | undefined): SlotStatus | null {
+  if (slots === undefined) return null;
+  const inUse = Object.fromEntries(Object.entries(slots.inUse).map(([url, count]) => [maskText(url), count]));
+  return { ...slots, inUse };
 }

@@ -5,6 +5,7 @@ import type { CertificateSnapshot } from '../../core/snapshot.ts';
 import type { AcmeProgress } from '../acme-commands.ts';
 import type { ProxyStatus } from '../status.ts';
 import { type Answer, type InternalRequest, plainText, refuseMethod } from './answer.ts';
+import { addServices } from './service-metrics.ts';
 import type { ApiState } from './state.ts';
 
 /**
@@ -16,7 +17,10 @@ export async function metrics(request: InternalRequest, state: ApiState): Promis
   if (refused !== null) return refused;
   const registry = new Registry();
   const status = state.status?.();
-  if (status !== undefined) addStatus(registry, status);
+  if (status !== undefined) {
+    addStatus(registry, status);
+    addServices((name, help, labelNames) => gauge(registry, name, help, labelNames), status);
+  }
   if (status?.acme) addAcme(registry, status.acme);
   const certificates = [...state.snapshot.tls.certificates, state.snapshot.tls.defaultCertificate];
   const expiry = gauge(registry, 'traefik_tls_certs_not_after', 'Certificate expiration timestamp', [

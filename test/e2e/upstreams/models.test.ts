@@ -159,7 +159,13 @@ describe('streams of tokens', () => {
       }
       response.end();
     });
-    await using proxy = await startProxy({ dynamic: services(balanced([upstream.url])), workers: 2 });
+    const dynamic = services(balanced([upstream.url])) as { http: { routers: Record<string, unknown> } };
+    dynamic.http.routers.metrics = { rule: 'Path(`/metrics`)', service: 'prometheus@internal' };
+    await using proxy = await startProxy({
+      static: { entryPoints: { web: {} }, metrics: { prometheus: {} } },
+      dynamic,
+      workers: 2,
+    });
     for (let i = 0; i < 4; i++) expect((await ask(proxy.port(), { path: '/v1/chat' })).complete).toBe(true);
     await ask(proxy.port(), { path: '/api/generate' });
     expect((await ask(proxy.port(), { path: '/breaks' })).complete).toBe(false);
@@ -176,6 +182,10 @@ describe('streams of tokens', () => {
     expect(streams.events).toBeLessThanOrEqual(66);
     expect(streams.betweenPiecesMs.p50).toBeGreaterThan(1);
     expect(streams.durationMs.p50).toBeGreaterThanOrEqual(streams.firstPieceMs.p50);
+    const scraped = (await ask(proxy.port(), { path: '/metrics' })).body.toString();
+    expect(scraped).toContain('phoenix_service_streams_total{service="app@file"} 7');
+    expect(scraped).toContain('traefik_service_retries_total{service="app@file"} 0');
+    expect(scraped).toMatch(/phoenix_service_stream_first_piece_seconds\{service="app@file",quantile="0.99"\} 0\.\d+/);
   });
 });
 
