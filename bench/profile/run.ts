@@ -66,14 +66,18 @@ async function profile(name: string, peerName: string, native: boolean, seconds:
   process.stdout.write(`${lines.join('\n')}\n\n${out}: the flame graph\n`);
 }
 
-/** V8's own profiler, written when the worker ends. The warm-up is in it. */
+/** V8's own profiler, written when the worker ends. */
 async function byV8(bench: Bench, scenario: CpuScenario, peer: Peer): Promise<Frame> {
   const directory = join(bench.directory, 'profiles');
   mkdirSync(directory);
+  let since = 0;
   const options = `--cpu-prof --cpu-prof-dir=${directory} --cpu-prof-interval ${INTERVAL}`;
-  await underLoad(bench, scenario, withNodeOptions(peer, options), (_pid, load) => load());
+  await underLoad(bench, scenario, withNodeOptions(peer, options), async (_pid, load) => {
+    since = Number(process.hrtime.bigint() / 1_000n);
+    await load();
+  });
   const profiles = readdirSync(directory).map((file) =>
-    fromCpuProfile(JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile),
+    fromCpuProfile(JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile, since),
   );
   // One for each process: the busiest is the worker.
   const [busiest] = profiles.sort((a, b) => b.total - a.total);

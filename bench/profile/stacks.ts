@@ -51,13 +51,19 @@ export interface CpuProfile {
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
     readonly children?: readonly number[];
   }[];
+  /** Microseconds of the machine's monotonic clock. */
+  readonly startTime: number;
   readonly samples: readonly number[];
   /** Microseconds before each sample. */
   readonly timeDeltas: readonly number[];
 }
 
-/** The stacks of a V8 profile, in microseconds; waiting is left out. */
-export function fromCpuProfile(profile: CpuProfile): Frame {
+/**
+ * The stacks of a V8 profile, in microseconds; waiting is left out.
+ *
+ * @param since of the monotonic clock, in microseconds: what was before it, start and warm-up, is left out too
+ */
+export function fromCpuProfile(profile: CpuProfile, since = 0): Frame {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
   const parents = new Map(profile.nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id])));
   const root = createFrame('all', '');
@@ -78,10 +84,14 @@ export function fromCpuProfile(profile: CpuProfile): Frame {
     stacks.set(id, stack);
     return stack;
   };
+  let now = profile.startTime;
   for (const [index, id] of profile.samples.entries()) {
+    const delta = profile.timeDeltas[index] ?? 0;
+    now += delta;
+    if (now < since) continue;
     const stack = stackOf(id);
     if (stack.at(-1)?.name === '(idle)') continue;
-    addStack(root, stack, profile.timeDeltas[index] ?? 0);
+    addStack(root, stack, delta);
   }
   return root;
 }

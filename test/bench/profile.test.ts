@@ -11,6 +11,7 @@ describe('stacks of a V8 profile', () => {
       { id: 3, callFrame: frame('inner', 'node:net', 4) },
       { id: 4, callFrame: frame('(idle)') },
     ],
+    startTime: 1_000,
     samples: [3, 2, 4, 3],
     timeDeltas: [100, 50, 900, 25],
   };
@@ -21,6 +22,17 @@ describe('stacks of a V8 profile', () => {
     const [outer] = root.children.values();
     expect(outer).toMatchObject({ name: 'outer', origin: 'src/data/a.ts:10', self: 50, total: 175 });
     expect(heaviest(root, 1)).toEqual([{ name: 'inner', origin: 'node:net:5', self: 125 }]);
+  });
+});
+
+describe('stacks of a V8 profile of a warm worker', () => {
+  it('leave out what was before', () => {
+    const nodes = [
+      { id: 1, callFrame: { functionName: '(root)', url: '', lineNumber: 0 }, children: [2] },
+      { id: 2, callFrame: { functionName: 'f', url: '', lineNumber: 0 } },
+    ];
+    const profile = { nodes, startTime: 1_000, samples: [2, 2, 2], timeDeltas: [10, 20, 40] };
+    expect(fromCpuProfile(profile, 1_031).total).toBe(40);
   });
 });
 
