@@ -6,6 +6,7 @@ import type { Snapshot } from './core/snapshot.ts';
 import { type AccessLog, type OpenSink, openAccessLog } from './data/access-log.ts';
 import { LiveChallenges } from './data/challenges.ts';
 import { onTick } from './data/clock.ts';
+import { connectionsThatFit } from './data/descriptors.ts';
 import { explain } from './data/explain.ts';
 import { FailureLog } from './data/failure-log.ts';
 import { HealthView } from './data/health-view.ts';
@@ -34,6 +35,7 @@ class Worker implements ListenerHost {
   readonly #limits = new LimitDesk(send);
   readonly #failures = new FailureLog((level, message, fields) => this.#log[level](message, fields));
   readonly #listeners = new Map<string, Listener>();
+  readonly room = connectionsThatFit();
   readonly #errors: Partial<Record<ErrorCode, number>> = {};
   #requests = 0;
   #end: 'none' | 'retiring' | 'draining' = 'none';
@@ -113,6 +115,12 @@ class Worker implements ListenerHost {
     const told = wanted && (this.#accessLog?.refused(entryPoint, peer, error, status) ?? false);
     if (!told) this.#failures.refused(entryPoint, peer, error, status);
   };
+
+  get held(): number {
+    let held = 0;
+    for (const listener of this.#listeners.values()) held += listener.size;
+    return held;
+  }
 
   turnedAway(code: ErrorCode): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1;

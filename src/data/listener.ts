@@ -6,7 +6,7 @@ import type { LiveChallenges } from './challenges.ts';
 import { onTick } from './clock.ts';
 import type { Exchange, Peer, PeerTls } from './exchange.ts';
 import { type Http1Service, ServerConnection } from './http1/server-connection.ts';
-import { OpenConnections } from './open-connections.ts';
+import { type Excess, OpenConnections } from './open-connections.ts';
 import { plainAddress } from './plain-address.ts';
 import type { EntryPointRuntime } from './runtime.ts';
 import { TlsTerminator } from './tls/terminator.ts';
@@ -19,6 +19,9 @@ export interface ListenerHost {
   readonly challenges: LiveChallenges;
   finished(exchange: Exchange): void;
   refused(entryPoint: string, peer: Peer, error: ProxyError, status: number): void;
+  /** Connections of clients that the process may hold, and holds, on all entry points. */
+  readonly room: number;
+  readonly held: number;
   /** A connection was closed before a byte of it was read. */
   turnedAway(code: ErrorCode): void;
   /** The listening socket cannot be accepted on. */
@@ -47,7 +50,7 @@ export class Listener {
   readonly #handshaking = new Set<Socket>();
   readonly #stopTicking: () => void;
   readonly #open = new OpenConnections();
-  readonly #toldAt: Record<'total' | 'address', number> = { total: 0, address: 0 };
+  readonly #toldAt: Record<Excess | 'descriptors', number> = { total: 0, address: 0, descriptors: 0 };
   #retiring = false;
   accepted = 0;
 
@@ -196,17 +199,19 @@ export class Listener {
 
   /** One connection too many is reset at once: an answer would cost what is to be saved. */
   #admits(socket: Socket, address: string, limits: EntryPointSnapshot['limits'], trusted: boolean): boolean {
-    const excess = this.#open.excess(address, limits, trusted);
+    const full = this.#host.held >= this.#host.room;
+    const excess = full ? 'descriptors' : this.#open.excess(address, limits, trusted);
     if (excess === null) return true;
     socket.resetAndDestroy();
-    this.#host.turnedAway(excess === 'total' ? 'PROXY_CONNECTION_LIMIT' : 'CLIENT_CONNECTION_LIMIT');
+    this.#host.turnedAway(excess === 'address' ? 'CLIENT_CONNECTION_LIMIT' : 'PROXY_CONNECTION_LIMIT');
     const now = performance.now();
     if (this.#toldAt[excess] === 0 || now - this.#toldAt[excess] > LIMIT_LOG_MS) {
       this.#toldAt[excess] = now;
-      const what =
-        excess === 'total'
-          ? `${limits.maxConnections} connections are open (limits.maxConnections)`
-          : `${address} has ${limits.maxConnectionsPerIP} connections open (limits.maxConnectionsPerIP)`;
+      const what = {
+        total: `${limits.maxConnections} connections are open (limits.maxConnections)`,
+        address: `${address} has ${limits.maxConnectionsPerIP} connections open (limits.maxConnectionsPerIP)`,
+        descriptors: `${this.#host.room} connections are open, and what is left of the worker's descriptors is for upstreams (raise LimitNOFILE, or ulimit -n)`,
+      }[excess];
       this.#host.log('warn', `entry point ${this.entryPoint}: ${what}; further ones are reset`, {
         entryPoint: this.entryPoint,
       });

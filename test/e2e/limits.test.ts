@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startProxy } from '../support/proxy.ts';
 import { RawClient, sendRaw } from '../support/raw-client.ts';
 import { type RecordingUpstream, startRecordingUpstream } from '../support/recording-upstream.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { allTo } from './setup.ts';
+import { allTo, workersOf } from './setup.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
@@ -74,6 +75,30 @@ describe('entryPoints.*.limits', () => {
       `GET /${'a'.repeat(length - 'GET / HTTP/1.1'.length)} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
     expect([await status(fields(10)), await status(fields(11))]).toEqual([200, 431]);
     expect([await status(line(2_000)), await status(line(2_020))]).toEqual([200, 414]);
+  });
+});
+
+describe('the descriptors of a worker', () => {
+  it('are not all for clients: who is too many is turned away, who is in is served as far as they reach', async () => {
+    await using proxy = await start({});
+    // A worker has what its primary has: the next one gets to feel it.
+    const [first] = workersOf(proxy.pid);
+    execFileSync('prlimit', ['--pid', String(proxy.pid), '--nofile=364:364']);
+    process.kill(first!, 'SIGKILL');
+    await waitFor('another worker', async () => {
+      const [worker] = workersOf(proxy.pid);
+      return worker !== undefined && worker !== first && (await connect(proxy.port())) !== null;
+    });
+    const clients = await Promise.all(Array.from({ length: 400 }, () => connect(proxy.port())));
+    const answered = clients.filter((client) => client !== null);
+    expect(answered.length).toBeLessThan(300);
+    // Where all of them ask at once some find no upstream connection left, and are told whose lack that is.
+    const statuses = answered.map((client) => client.split().responses[0]?.status);
+    expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(80);
+    expect(proxy.output()).toContain("what is left of the worker's descriptors is for upstreams");
+    for (const client of answered) client.socket.destroy();
+    await waitFor('room again', async () => (await connect(proxy.port())) !== null);
   });
 });
 

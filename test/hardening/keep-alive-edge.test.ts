@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 /** Hazards 16 and 17: what an upstream says or does between two requests must reach no request. */
 const SIZE = Number(process.env.HARDENING_SIZE ?? 1);
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 120_000 * SIZE });
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const POISON = 'HTTP/1.1 200 OK\r\nX-Poison: yes\r\nContent-Length: 6\r\n\r\npoison';

@@ -242,10 +242,14 @@ export class UpstreamPool implements ConnectionOwner {
   }
 }
 
+/** No descriptor, port or memory is left for a connection. */
+const OWN_CODES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 const DNS_CODES = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_NONAME', 'EAI_FAIL']);
 
 function connectError(error: NodeJS.ErrnoException, address: string, plain: boolean): ProxyError {
   const code = error.code ?? '';
+  // The proxy's own lack, and no word about the upstream.
+  if (OWN_CODES.has(code)) return new ProxyError('PROXY_OVERLOADED', `${address}: ${error.message}`, error);
   if (DNS_CODES.has(code)) return new ProxyError('UPSTREAM_DNS', `${address}: ${error.message}`, error);
   if (code === 'ETIMEDOUT') return new ProxyError('UPSTREAM_CONNECT_TIMEOUT', `${address}: ${error.message}`, error);
   if (!plain && !code.startsWith('ECONN') && !code.startsWith('EHOST') && !code.startsWith('ENET')) {
