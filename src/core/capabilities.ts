@@ -4,6 +4,7 @@ import type { MiddlewareType } from './config/dynamic.ts';
 export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>([
   'addPrefix',
   'basicAuth',
+  'buffering',
   'chain',
   'circuitBreaker',
   'headers',
@@ -25,7 +26,6 @@ export const IMPLEMENTED_MIDDLEWARES: ReadonlySet<MiddlewareType> = new Set<Midd
  * safely. A router that uses any other one refuses its requests.
  */
 export const SAFE_TO_SKIP: ReadonlySet<MiddlewareType> = new Set<MiddlewareType>([
-  'buffering',
   'compress',
   'contentType',
   'errors',

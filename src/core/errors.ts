@@ -36,6 +36,7 @@ export const ERROR_TABLE = {
     text: 'the request head did not arrive in time',
   },
   CLIENT_BODY_TIMEOUT: { source: 'client', status: 408, retryable: false, text: 'the request body stopped arriving' },
+  CLIENT_BODY_TOO_LARGE: { source: 'client', status: 413, retryable: false, text: 'the request body is too large' },
   CLIENT_URI_TOO_LONG: { source: 'client', status: 414, retryable: false, text: 'the request line is too long' },
   CLIENT_EXPECTATION: { source: 'client', status: 417, retryable: false, text: 'the expectation is unknown' },
   CLIENT_MISDIRECTED: {
@@ -110,6 +111,7 @@ export const ERROR_TABLE = {
     retryable: false,
     text: 'the response was not complete in time',
   },
+  UPSTREAM_BODY_TOO_LARGE: { source: 'upstream', status: 500, retryable: false, text: 'the response is too large' },
   UPSTREAM_IDLE_TIMEOUT: { source: 'upstream', status: 504, retryable: false, text: 'the response stopped arriving' },
 } as const satisfies Record<string, ErrorKind>;
 

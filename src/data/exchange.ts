@@ -143,8 +143,9 @@ export class Exchange {
   /** Whether a `?` was there. */
   hasQuery: boolean;
   readonly headers: HeaderList;
-  readonly body: BodyKind;
-  readonly length: number;
+  /** How the body is framed on its way on: whoever holds all of it knows its length. */
+  body: BodyKind;
+  length: number;
   /** The protocol asked for by Upgrade, lower case; null = none. */
   upgrade: string | null;
   /** The client waits for 100 (Continue) before it sends the body. */

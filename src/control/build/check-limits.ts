@@ -1,14 +1,20 @@
-import type { CircuitBreakerMiddleware, Middleware, SourceCriterion } from '../../core/config/dynamic.ts';
+import type {
+  BufferingMiddleware,
+  CircuitBreakerMiddleware,
+  Middleware,
+  SourceCriterion,
+} from '../../core/config/dynamic.ts';
 import type { Path } from '../../core/config/paths.ts';
 import { type FunctionKind, parseExpression } from '../../core/expression.ts';
-import { BREAKER_FUNCTIONS } from '../../core/expressions.ts';
+import { BREAKER_FUNCTIONS, RETRY_FUNCTIONS } from '../../core/expressions.ts';
 import { parseIpRange } from '../../core/rule/ip-range.ts';
 import type { Subject } from './findings.ts';
 
 /** Checks what middlewares limit, and by what they tell sources apart. */
 export function checkLimits(config: Middleware, subject: Subject): void {
-  const { inFlightReq, rateLimit, circuitBreaker } = config;
+  const { inFlightReq, rateLimit, circuitBreaker, buffering } = config;
   if (circuitBreaker !== undefined) checkBreaker(circuitBreaker, subject);
+  if (buffering !== undefined) checkBuffering(buffering, subject);
   if (inFlightReq !== undefined) {
     if (inFlightReq.amount < 1) {
       subject.error('bad-value', `\`inFlightReq.amount\` is ${inFlightReq.amount}: every request would be refused`, {
@@ -50,8 +56,17 @@ function checkBreaker(config: CircuitBreakerMiddleware, subject: Subject): void 
   });
 }
 
+function checkBuffering(config: BufferingMiddleware, subject: Subject): void {
+  for (const key of BYTES) if (config[key] < 0) negative(subject, ['buffering', key], '1048576');
+  const { retryExpression = '' } = config;
+  if (retryExpression !== '')
+    checkExpression(retryExpression, ['buffering', 'retryExpression'], RETRY_FUNCTIONS, subject);
+}
+
+const BYTES = ['maxRequestBodyBytes', 'memRequestBodyBytes', 'maxResponseBodyBytes', 'memResponseBodyBytes'] as const;
+
 /** Checks an expression over what `functions` give; the finding points into it. */
-export function checkExpression(
+function checkExpression(
   text: string,
   at: Path,
   functions: Readonly<Record<string, FunctionKind>>,

@@ -188,7 +188,7 @@ export type InFlightReqMiddleware = DeepReadonly<z.output<typeof inFlightReqSche
 const bufferingSchema = z.strictObject({
   /** Bytes; 0 = no limit. */
   maxRequestBodyBytes: integer.default(0),
-  /** Bytes kept in memory before a file is used; 0 = the default of 1 MiB. */
+  /** Bytes kept in memory; 0 = the default of 1 MiB. */
   memRequestBodyBytes: integer.default(0),
   maxResponseBodyBytes: integer.default(0),
   memResponseBodyBytes: integer.default(0),

@@ -1,6 +1,7 @@
 import type { RequestBodySink, RequestBodySource } from '../exchange.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { KeptBody } from './kept-body.ts';
+import { Pieces } from './pieces.ts';
 
 /** Who looks at a body before it goes anywhere. */
 export interface Peek {
@@ -16,7 +17,7 @@ export interface Peek {
 export class RecordedBody extends KeptBody implements RequestBodySink {
   readonly #source: RequestBodySource;
   readonly #limit: number;
-  #pieces: Buffer[] | null = [];
+  #pieces: Pieces | null = new Pieces();
   #size = 0;
   #reading = false;
   #ended = false;
@@ -42,7 +43,7 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
 
   /** What has come, while it is replayable. */
   get bytes(): Buffer {
-    return Buffer.concat(this.#pieces ?? []);
+    return Buffer.concat(this.#pieces?.all ?? []);
   }
 
   get size(): number {
@@ -66,7 +67,7 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
     const pieces = this.#pieces;
     if (pieces === null) throw new Error('the body is no longer there');
     this.#sink = sink;
-    for (const piece of pieces) {
+    for (const piece of pieces.all) {
       // Bounded by the limit: it may wait in the reader's buffers.
       sink.data(piece);
       if (this.#sink !== sink) return;

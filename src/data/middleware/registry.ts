@@ -1,6 +1,7 @@
 import type { Middleware } from '../../core/config/dynamic.ts';
 import { addPrefix } from './add-prefix.ts';
 import { basicAuth } from './basic-auth.ts';
+import { buffering } from './buffering.ts';
 import { chain } from './chain.ts';
 import { circuitBreaker } from './circuit-breaker.ts';
 import { headers } from './headers.ts';
@@ -22,6 +23,7 @@ type Registry = { readonly [K in keyof Middleware]?: MiddlewareFactory<NonNullab
 export const MIDDLEWARES = {
   addPrefix,
   basicAuth,
+  buffering,
   chain,
   circuitBreaker,
   headers,
