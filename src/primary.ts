@@ -102,6 +102,7 @@ export class Primary {
       built: (outcome) => this.#diagnose(outcome),
       wanted: (outcome) => this.#acme?.want(outcome.wanted),
       live: (outcome, diff, result) => this.#wentLive(outcome, diff, result),
+      broken: (error, problem) => this.#log.error(problem, { error }),
       refused: (result, live) =>
         this.#log.error(
           `version ${result.version} was refused by workers, and taken back: version ${live.version} stays live`,
@@ -191,11 +192,20 @@ export class Primary {
 
   /** SIGHUP, `proxy reload`: reads everything again. One that is asked for while another runs is done behind it. */
   async reload(): Promise<ReloadVerdict> {
-    while (this.#reloading !== null) await this.#reloading;
+    // Whatever became of the one before: whoever asked for that is told.
+    while (this.#reloading !== null) await this.#reloading.catch(() => undefined);
     this.#reloading = this.#reload().finally(() => {
       this.#reloading = null;
     });
     return this.#reloading;
+  }
+
+  /** SIGHUP: as {@link reload}, where nobody waits for the verdict. What goes wrong in it must not end a proxy that serves. */
+  reloadByItself(): void {
+    if (this.#stops > 0) return;
+    this.reload().catch((error: unknown) =>
+      this.#log.error('the reload failed in the proxy: what was live goes on', { error }),
+    );
   }
 
   async #reload(): Promise<ReloadVerdict> {
@@ -264,6 +274,13 @@ export class Primary {
     return result;
   }
 
+  /** SIGUSR2: as {@link restartWorkers}, where nobody waits for what comes of it. */
+  restartByItself(): void {
+    this.restartWorkers().catch((error: unknown) =>
+      this.#log.error('the restart of the workers failed in the proxy', { error }),
+    );
+  }
+
   /** SIGUSR1: log files are closed and opened again. */
   reopen(): void {
     this.#log.reopen();
@@ -307,6 +324,7 @@ export class Primary {
       [
         'reload',
         async () => {
+          if (this.#stops > 0) return { ok: false, message: 'the proxy is stopping: nothing is read any more' };
           const verdict = await this.reload();
           return verdict.ok
             ? { ok: true, data: verdict }

@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { flushCompileCache } from 'node:module';
 import type { ErrorCode } from './core/errors.ts';
 import type { Explained, ExplainRequest } from './core/explain.ts';
 import { type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from './core/messages.ts';
@@ -149,11 +150,9 @@ class Worker implements ListenerHost {
       send({ type: 'applied', version: snapshot.version, problems: runtime.problems });
     } catch (error) {
       // The previous runtime goes on serving; the primary says what went wrong.
-      send({
-        type: 'refused',
-        version: snapshot.version,
-        reason: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.error(`version ${snapshot.version} cannot be served: ${reason}`, { error });
+      send({ type: 'refused', version: snapshot.version, reason });
     }
   }
 
@@ -290,4 +289,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as co
 onTick((now) => worker.tick(now));
 setInterval(() => worker.report(), 1_000).unref();
 setInterval(() => worker.tellConnections(), 100).unref();
+// What was compiled at the first start helps the next; a worker may end by a signal, with no time for it.
+flushCompileCache();
 send({ type: 'ready', code: VERSION, protocol: PROTOCOL });

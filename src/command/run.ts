@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { dirname, isAbsolute } from 'node:path';
 import type { Command } from 'commander';
 import type { LoadedStatic } from '../static-file.ts';
@@ -36,12 +37,17 @@ async function run(flags: readonly string[]): Promise<void> {
   process.on('exit', () => primary.discard());
   // A reload asked for while it starts is done behind it: without a handler the signal would end the process.
   let started: Promise<void> = Promise.resolve();
-  process.on('SIGHUP', () => void started.then(() => primary.reload()).catch(fail));
-  process.on('SIGUSR1', () => void started.then(() => primary.reopen()).catch(fail));
-  process.on('SIGUSR2', () => void started.then(() => primary.restartWorkers()).catch(fail));
+  const whenStarted = (what: () => void): void => {
+    // Where the start fails, what it ended with is said once, below.
+    started.then(what, () => undefined);
+  };
+  process.on('SIGHUP', () => whenStarted(() => primary.reloadByItself()));
+  process.on('SIGUSR1', () => whenStarted(() => primary.reopen()));
+  process.on('SIGUSR2', () => whenStarted(() => primary.restartByItself()));
   started = primary.start();
   try {
     await started;
+    flushCompileCache();
   } catch (error) {
     if (!stopping) throw error;
   }

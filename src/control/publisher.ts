@@ -32,6 +32,8 @@ export interface PublisherOptions {
   readonly live: (outcome: BuildOutcome, diff: SnapshotDiff, result: PublishResult) => void;
   /** Workers refused it; what was live stays live. */
   readonly refused: (result: PublishResult, live: Snapshot) => void;
+  /** Something of the above threw, which is a fault of the proxy; what was live stays live. */
+  readonly broken: (error: unknown, problem: string) => void;
 }
 
 /** Who saves a file and then asks for a reload wants to be told of that file, though the watcher was faster. */
@@ -125,7 +127,11 @@ export class Publisher {
   async #run(): Promise<void> {
     do {
       this.#again = false;
-      await this.#once();
+      try {
+        await this.#once();
+      } catch (error) {
+        this.#failedIn(error);
+      }
     } while (this.#again && !this.#stopped);
   }
 
@@ -158,6 +164,16 @@ export class Publisher {
     this.#options.live(outcome, diff, result);
     this.#options.wanted(outcome);
     if (configured) this.#note(findings, `version ${result.version} is live`);
+  }
+
+  /** A fault of the proxy itself in a change must not end one that serves: what is live stays live. */
+  #failedIn(error: unknown): void {
+    const version = this.#live?.version ?? 0;
+    const what = error instanceof Error ? error.message : String(error);
+    this.#problem = `the change failed in the proxy (${what}): version ${version} stays live`;
+    this.#failed++;
+    this.#last = { at: Date.now(), ok: false, version, message: this.#problem };
+    this.#options.broken(error, this.#problem);
   }
 
   #remember(before: Snapshot): void {

@@ -386,7 +386,8 @@ export class Supervisor {
   }
 
   /**
-   * Drains all workers and closes the sockets; resolves when the last worker is gone. Called again, it cuts at once.
+   * Drains all workers and closes the sockets; resolves when the last worker is gone. Called again, it cuts at
+   * once.
    * @param acceptMs go on accepting for that long
    * @param graceMs then finish what is under way, for that long at most
    */
@@ -401,7 +402,10 @@ export class Supervisor {
     this.#wake();
     if (again) {
       // Who does not even answer to that has no claim to the rest of its time.
-      setTimeout(() => this.#killAll('it did not end when it was cut'), DRAIN_MARGIN_MS).unref();
+      const kill = setTimeout(() => this.#killAll('it did not end when it was cut'), DRAIN_MARGIN_MS);
+      // Nor may it be left behind: it would keep the listening sockets.
+      await this.#until(() => this.#members.size === 0);
+      clearTimeout(kill);
       return;
     }
     // Not before the workers stop accepting: until then connections may come.

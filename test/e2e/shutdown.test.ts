@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accepts } from '../support/child.ts';
+import { accepts, startChild } from '../support/child.ts';
 import { type HttpUpstream, startEchoServer, startSlowServer } from '../support/http-upstreams.ts';
+import { freePort } from '../support/ports.ts';
 import { type ProxyProcess, startProxy } from '../support/proxy.ts';
 import { RawClient, sendRaw } from '../support/raw-client.ts';
+import { COMMAND, runCommand } from '../support/run-command.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { openWebSocket, startWebSocketEcho } from '../support/websocket.ts';
 import { allTo } from './setup.ts';
@@ -144,4 +147,53 @@ describe('SIGTERM', () => {
     expect(took).toBeLessThan(6_000);
     console.log(`2 s of grace: ended after ${Math.round(took)} ms`);
   });
+
+  it('says of a request that it cut that this was its own doing, and reads nothing any more', async () => {
+    await using endless = await startSlowServer(60_000);
+    await using proxy = await startProxy({ static: lifeCycle(3), dynamic: allTo(endless.url) });
+    await using client = await RawClient.connect({ port: proxy.port() });
+    await client.write(GET);
+    await waitFor('the request at the upstream', () => endless.requests > 0);
+    const exit = proxy.stop(30_000);
+    await proxy.waitForOutput(/stopping: /);
+    const { code, stderr } = await runCommand(['reload'], { env: proxy.env });
+    expect([code, stderr]).toEqual([1, 'proxy: the proxy is stopping: nothing is read any more\n']);
+    await exit;
+    expect(proxy.output()).toMatch(/PROXY_DRAINING.*source=proxy/);
+    expect(proxy.output()).not.toContain('CLIENT_GONE');
+  });
+
+  it('leaves no worker behind at a second one, though one of them hangs', async () => {
+    await using proxy = await startProxy({ static: lifeCycle(60), dynamic: allTo(echo.url) });
+    const [worker] = workersOf(proxy.pid);
+    process.kill(worker!, 'SIGSTOP');
+    process.kill(proxy.pid, 'SIGTERM');
+    await proxy.waitForOutput(/stopping: /);
+    expect(await proxy.stop(30_000)).toEqual({ code: 0, signal: null });
+    expect(() => process.kill(worker!, 0)).toThrow('ESRCH');
+  });
 });
+
+describe('SIGHUP', () => {
+  it('does not end a proxy that is about to start', async () => {
+    const port = await freePort();
+    const flags = ['run', `--entryPoints.web.address=127.0.0.1:${port}`, '--workers', '1'];
+    const child = startChild(COMMAND, flags);
+    // The first handlers are there long before any file of ours is read.
+    await waitFor('a handler', () => catchesHangUp(child.pid), { timeoutMs: 30_000, intervalMs: 1 });
+    expect(child.output()).toBe('');
+    child.kill('SIGHUP');
+    await waitFor('it to serve', () => child.output().includes('ready: '), { timeoutMs: 30_000 });
+    await child.stop();
+  });
+});
+
+/** Whether the process has a handler for SIGHUP, signal 1. */
+function catchesHangUp(pid: number): boolean {
+  const caught = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${caught}`) & 1n) === 1n;
+}
+
+function workersOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}

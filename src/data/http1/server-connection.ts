@@ -166,6 +166,7 @@ export class ServerConnection implements ClientStream {
 
   /** Ends it at once, whatever is under way. */
   destroy(): void {
+    if (!this.#tunnel) this.#gone(new ProxyError('PROXY_DRAINING', 'the time for what was under way was over'));
     this.socket.destroy();
   }
 
@@ -197,7 +198,7 @@ export class ServerConnection implements ClientStream {
       this.#stalledLength = pending;
       this.#stalledAt = now;
     } else if (now - this.#stalledAt > idle) {
-      this.#gone('the client stopped reading');
+      this.#gone(clientGone('the client stopped reading'));
       this.socket.destroy();
       return true;
     }
@@ -757,11 +758,11 @@ export class ServerConnection implements ClientStream {
     exchange.fail(error);
   }
 
-  #gone(detail: string): void {
+  /** Nobody is there for the answer any more; the error says whose doing that was. */
+  #gone(error: ProxyError): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
     this.#exchange = null;
-    const error = new ProxyError('CLIENT_GONE', detail);
     if (!exchange.finished && exchange.error === null) {
       exchange.error = error;
       if (!exchange.started) exchange.status = error.status;
@@ -784,20 +785,20 @@ export class ServerConnection implements ClientStream {
 
   /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */
   readonly #onEnd = (): void => {
-    if (this.#exchange !== null && !this.#closing) this.#gone('the client closed the connection');
+    if (this.#exchange !== null && !this.#closing) this.#gone(clientGone());
     this.socket.destroySoon();
   };
 
   readonly #onError = (): void => {
     // Of a tunnel the error is noted by who runs it.
     if (this.#tunnel) return;
-    this.#gone('the connection to the client broke');
+    this.#gone(clientGone('the connection to the client broke'));
     this.socket.destroy();
   };
 
   readonly #onSocketClose = (): void => {
     this.#closed = true;
-    if (!this.#tunnel) this.#gone('the client closed the connection');
+    if (!this.#tunnel) this.#gone(clientGone());
     this.#onClose(this);
   };
 
@@ -837,4 +838,8 @@ function upgradeOf({ method, headers }: RequestHead): string | null {
   if (value === '' || value.split(',').some((token) => /^\s*h2c?\s*($|\/)/.test(token))) return null;
   // RFC 6455 §4.1: the handshake is a GET. A backend that does not look must not be asked.
   return value === 'websocket' && method !== 'GET' ? null : value;
+}
+
+function clientGone(detail = 'the client closed the connection'): ProxyError {
+  return new ProxyError('CLIENT_GONE', detail);
 }
