@@ -141,6 +141,46 @@ const CASES: readonly Case[] = [
     status: 'disabled',
   },
   {
+    symptom: 'a limit that would refuse everything',
+    yaml: router(
+      `${RULE}\nservice: app\nmiddlewares: [m]`,
+      `${SERVICES}  middlewares:\n    m: {inFlightReq: {amount: «0}}\n`,
+    ),
+    code: 'bad-value',
+    message: /every request would be refused/,
+    status: 'disabled',
+  },
+  {
+    symptom: 'two ways to tell sources apart',
+    yaml: router(
+      `${RULE}\nservice: app\nmiddlewares: [m]`,
+      `${SERVICES}  middlewares:\n    m: {rateLimit: {average: 1, sourceCriterion: {requestHeaderName: X-A, «requestHost: true}}}\n`,
+    ),
+    code: 'bad-value',
+    message: /requestHeaderName and requestHost exclude each other/,
+    status: 'disabled',
+  },
+  {
+    symptom: 'a circuit breaker whose expression is wrong, with the place in it',
+    yaml: router(
+      `${RULE}\nservice: app\nmiddlewares: [m]`,
+      `${SERVICES}  middlewares:\n    m: {circuitBreaker: {expression: 'NetworkErrorRatio() > «oops'}}\n`,
+    ),
+    code: 'bad-expression',
+    message: /NetworkErrorRatio\(\) is compared with a number/,
+    status: 'disabled',
+  },
+  {
+    symptom: 'a retryExpression that asks what nobody knows',
+    yaml: router(
+      `${RULE}\nservice: app\nmiddlewares: [m]`,
+      `${SERVICES}  middlewares:\n    m: {buffering: {retryExpression: 'Attempts() < 3 && «Latency() > 1'}}\n`,
+    ),
+    code: 'bad-expression',
+    message: /`Latency` is none of Attempts\(\)/,
+    status: 'disabled',
+  },
+  {
     symptom: 'an unimplemented middleware that protects nothing',
     yaml: router(`${RULE}\nservice: app\nmiddlewares: [m]`, `${SERVICES}  middlewares:\n    m: {«compress: {}}\n`),
     code: 'not-implemented',
