@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, realpath, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, link, lstat, open, readdir, realpath, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 /** For the owner alone: what is written here holds private keys. */
 const MODE = 0o600;
@@ -30,6 +30,23 @@ export async function replaceFile(path: string, text: string, backup?: string): 
   }
   await syncDirectory(dirname(target));
   return { inPlace: false };
+}
+
+/**
+ * Removes what {@link replaceFile} left of this file, its backup and its `.orders` in a process that was killed meanwhile. To
+ * be called under the file's lock. Never throws: what cannot be removed is in nobody's way.
+ */
+export async function sweepTemporaries(path: string): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  for (const file of new Set([path, target])) {
+    const names = await readdir(dirname(file)).catch(() => []);
+    for (const name of names) {
+      if (!name.startsWith(`${basename(file)}.`)) continue;
+      const pid = /^(?:bak\.|orders\.)?(\d+)\.tmp$/.exec(name.slice(basename(file).length + 1))?.[1];
+      if (pid === undefined || Number(pid) === process.pid) continue;
+      await rm(join(dirname(file), name), { force: true }).catch(() => undefined);
+    }
+  }
 }
 
 /** Moves a file aside under a name that nothing has yet. @returns the new name; null where there was no file */

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { chmod, type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AcmeError } from './acme-error.ts';
@@ -56,12 +57,14 @@ export class StorageFile {
       if (same(seen, this.#seen) && this.#error === undefined) return null;
       text = await readFile(this.path, 'utf8');
       this.#seen = seen;
-      await this.#restrictMode();
     } catch (error) {
       this.#cannotRead(explain(error as Error));
       return null;
     }
-    return this.#parse(text, useBackup);
+    const tree = await this.#parse(text, useBackup);
+    // Not of a file that is somebody else's.
+    if (this.#error === undefined) await this.#restrictMode();
+    return tree;
   }
 
   /** @throws Error where it cannot be written; the file is as it was */
@@ -135,10 +138,11 @@ export class StorageFile {
 
   /** Private keys are in it. Traefik refuses to start over this. */
   async #restrictMode(): Promise<void> {
-    const { mode } = await stat(this.path);
-    if ((mode & 0o077) === 0) return;
-    const was = (mode & 0o777).toString(8);
+    let was = '';
     try {
+      const { mode } = await stat(this.path);
+      if ((mode & 0o077) === 0) return;
+      was = (mode & 0o777).toString(8);
       await chmod(this.path, 0o600);
       this.#log('warn', `${this.path} holds private keys and could be read by others (mode ${was}): it is 600 now`);
     } catch (error) {
@@ -152,14 +156,19 @@ export class StorageFile {
   async #look(): Promise<Seen | null> {
     let file: FileHandle;
     try {
-      file = await open(this.path, 'r');
+      // Without waiting for who writes into a pipe.
+      file = await open(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       if (isCode(error, 'ENOENT')) return null;
       if (isCode(error, 'EACCES', 'EPERM')) throw new Error(await this.#owner(), { cause: error });
       throw error;
     }
     try {
-      const { ino, size, mtimeNs } = await file.stat({ bigint: true });
+      const found = await file.stat({ bigint: true });
+      if (!found.isFile()) {
+        throw new Error(`it is ${found.isDirectory() ? 'a directory' : 'no regular file'}: \`storage\` names a file`);
+      }
+      const { ino, size, mtimeNs } = found;
       return { ino, size, mtimeNs };
     } finally {
       await file.close();

@@ -8,7 +8,7 @@ import {
   writeAccount,
   writeCertificate,
 } from './acme-json.ts';
-import { replaceFile } from './atomic-write.ts';
+import { replaceFile, sweepTemporaries } from './atomic-write.ts';
 import type { HeldCertificate } from './held-certificate.ts';
 import { setKey } from './names.ts';
 import { PendingOrders } from './pending-orders.ts';
@@ -57,6 +57,7 @@ export class AcmeStorage {
   #flushing: Promise<void> = Promise.resolve();
   #flushQueued = false;
   #failures = 0;
+  #swept = false;
   #cancelRetry: (() => void) | null = null;
 
   constructor(path: string, { log, clock, write = replaceFile }: StorageOptions) {
@@ -68,6 +69,8 @@ export class AcmeStorage {
     this.orders = new PendingOrders(`${this.path}.orders`, log);
     this.#lease = new StorageLease(new StorageLock(`${this.path}.lock`, clock), {
       taken: async () => {
+        if (!this.#swept) await sweepTemporaries(this.path);
+        this.#swept = true;
         await this.orders.load(clock.now());
         await this.#refresh();
       },

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { replaceFile } from '../../../src/control/acme/atomic-write.ts';
@@ -96,6 +97,32 @@ describe('the storage', () => {
     for (const file of await readdir(dir.path)) {
       if (file !== 'acme.json.lock') expect((await stat(join(dir.path, file))).mode & 0o077).toBe(0);
     }
+  });
+
+  it('that is no file of ours keeps its mode, and one that is no file at all is said to be none', async () => {
+    await using dir = await tempDir();
+    const foreign = join(dir.path, 'hosts');
+    await writeFile(foreign, '127.0.0.1 localhost', { mode: 0o644 });
+    await chmod(foreign, 0o644);
+    expect((await open(foreign)).storage.error).toContain("not Traefik's acme.json");
+    expect((await stat(foreign)).mode & 0o777).toBe(0o644);
+    expect((await open(dir.path)).storage.error).toContain('it is a directory');
+    const pipe = join(dir.path, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    expect((await open(pipe)).storage.error).toContain('it is no regular file');
+  });
+
+  it('leaves nothing behind of a process that was killed while it wrote', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'acme.json');
+    const left = ['acme.json.1.tmp', 'acme.json.bak.1.tmp', 'acme.json.orders.1.tmp'];
+    const others = ['acme.json.old.tmp', 'other.json.1.tmp', 'xacme.json.1.tmp'];
+    for (const name of [...left, ...others]) await writeFile(join(dir.path, name), '');
+    const { storage } = await open(path);
+    await storage.putCertificate(held('a', 'a.test'));
+    await storage.close();
+    const names = await readdir(dir.path);
+    expect(names.filter((name) => name.endsWith('.tmp')).sort()).toEqual(others.sort());
   });
 
   it('of several resolvers in one file keeps each', async () => {
