@@ -117,7 +117,18 @@ export class Primary {
     this.#tell(this.#staticFindings);
     // Found out here, once, rather than by each worker in turn.
     if (config.accessLog?.filePath) checkLogFile(config.accessLog.filePath, 'accessLog.filePath');
-    // Its key takes a while to make: the files are read meanwhile.
+    // Not later: the workers' processes must not have them.
+    const passed = takePassedSockets(process.env, log);
+    const supervisor = new Supervisor({
+      workers: this.#wantedWorkers,
+      settings: { log: config.log, ...(config.accessLog === undefined ? {} : { accessLog: config.accessLog }) },
+      outliers: (reports) => this.#health.report(reports),
+      exec: join(this.#options.directory, import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js'),
+      log,
+    });
+    this.#supervisor = supervisor;
+    // Processes start, and the default certificate's key is made, while the files are read.
+    supervisor.prepare();
     const certificate = generateDefaultCertificate(Date.now());
     const watch = config.providers.file?.watch ?? true;
     this.#material = await Material.open({ watch, log }, () => this.#publisher.changed());
@@ -136,16 +147,8 @@ export class Primary {
     const built = this.#publisher.first();
     // It may have been told to stop by now.
     if (this.#stops > 0) return;
-    const supervisor = new Supervisor({
-      workers: this.#wantedWorkers,
-      settings: { log: config.log, ...(config.accessLog === undefined ? {} : { accessLog: config.accessLog }) },
-      outliers: (reports) => this.#health.report(reports),
-      exec: join(this.#options.directory, import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js'),
-      log,
-    });
-    this.#supervisor = supervisor;
     const wanted = Object.values(built.snapshot.entryPoints);
-    supervisor.bind(built.snapshot.entryPoints, assignSockets(takePassedSockets(process.env, log), wanted, log));
+    supervisor.bind(built.snapshot.entryPoints, assignSockets(passed, wanted, log));
     const internal = await startInternalServer({
       socketPath: this.#socketPath,
       log,

@@ -274,7 +274,8 @@ const openSink: OpenSink = (path, bufferingSize, warn) =>
   new LineWriter({ path, open: () => openLog(path, 'accessLog.filePath'), bufferingSize, flushMs: 200, warn });
 
 function send(message: FromWorker): void {
-  if (process.connected) process.send?.(message);
+  // What cannot be sent has nobody to go to: the end of the channel follows.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 if (cluster.isPrimary) throw new Error('worker.ts is started by the primary');

@@ -148,11 +148,17 @@ export class Supervisor {
       this.#sockets.set(name, passed.get(name) ?? bindSocket(name, host, port));
   }
 
+  /** Starts the processes of the workers, which takes a while: what they are to serve is read meanwhile. */
+  prepare(): void {
+    for (let i = 0; i < this.#options.workers; i++) this.#fork();
+  }
+
   /** Starts the workers on a first snapshot; resolves when every entry point is served by at least one of them. */
   async start(snapshot: Snapshot): Promise<void> {
     this.#snapshot = snapshot;
     this.#slots.apply(snapshot);
-    for (let i = 0; i < this.#options.workers; i++) this.#fork();
+    if (this.#members.size === 0) this.prepare();
+    for (const member of this.#members.values()) if (member.code !== '') member.send({ type: 'snapshot', snapshot });
     await this.#until(() => this.#deaf !== null || this.#stopping || this.serving > 0);
     if (this.#deaf !== null) {
       const error = this.#deaf;
@@ -583,6 +589,8 @@ export class Supervisor {
       // Who was stopped as a whole (a suspended machine) must not blame its workers.
       if (late > 2 * CHECK_EVERY_MS) member.heardAt = Math.min(now, member.heardAt + late);
       if (member.state === 'starting') {
+        // It waits for what it is to serve.
+        if (this.#snapshot === null) continue;
         const startMs = this.#options.startMs ?? START_MS;
         if (Date.now() - member.startedAt > startMs) member.kill(`it did not serve within ${startMs} ms of its start`);
       } else if (member.state === 'serving' && now - member.heardAt > this.#silenceMs) {
