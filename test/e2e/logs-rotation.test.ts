@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -72,11 +72,12 @@ describe('rotation by rename and SIGUSR1', () => {
     const loads = startLoads(proxy);
     for (let i = 1; i <= 20; i++) {
       await waitFor('requests', () => loads.done >= i * 200);
+      await waitFor('lines in the file', () => statSync(join(logs, 'access.log')).size > 0);
       // What was renamed grows until the signal is taken, and is not looked at before.
       renameSync(join(logs, 'access.log'), join(logs, `access.log.${i}`));
       renameSync(join(logs, 'proxy.log'), join(logs, `proxy.log.${i}`));
       process.kill(proxy.pid, 'SIGUSR1');
-      await waitFor('the new file', () => statSync(join(logs, 'access.log')).size > 0);
+      await waitFor('the new file', () => existsSync(join(logs, 'access.log')));
     }
     await loads.stop();
     await expectLines(logs, loads.done);
