@@ -1,7 +1,7 @@
 import { HeaderList } from '../headers/header-list.ts';
 import { H } from '../headers/known.ts';
 import { latin1 } from '../latin1.ts';
-import { CR, HEX, LF, SEMICOLON, TOKEN, VALUE } from './chars.ts';
+import { CR, HEX, HTAB, LF, SEMICOLON, SP, TOKEN, VALUE } from './chars.ts';
 import { FieldParser } from './fields.ts';
 import { MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES } from './limits.ts';
 
@@ -16,13 +16,17 @@ const EXT_VALUE = 2;
 const EXT_QUOTED = 3;
 const EXT_QUOTED_PAIR = 4;
 const EXT_AFTER_QUOTED = 5;
-const SIZE_LF = 6;
-const DATA = 7;
-const DATA_CR = 8;
-const DATA_LF = 9;
-const TRAILER = 10;
-const DONE = 11;
-const FAILED = 12;
+/** White space behind a size or a value: only a `;` may follow. */
+const EXT_BEFORE_SEMICOLON = 6;
+/** White space behind a name: a `=` or a `;` may follow. */
+const EXT_AFTER_NAME = 7;
+const SIZE_LF = 8;
+const DATA = 9;
+const DATA_CR = 10;
+const DATA_LF = 11;
+const TRAILER = 12;
+const DONE = 13;
+const FAILED = 14;
 
 const trailerParser = new FieldParser();
 
@@ -39,7 +43,8 @@ const FORBIDDEN_TRAILERS = new Set([
 
 /**
  * Decoder of the chunked coding (RFC 9112 §7.1), strict: hexadecimal sizes of at most 13 digits, extensions with a name, CRLF
- * and nothing else. Extensions are dropped, as an intermediary may; trailers are kept.
+ * and nothing else. White space around `;` and `=` is read over, as it must be (BWS, RFC 9110 §5.6.3). Extensions are dropped,
+ * as an intermediary may; trailers are kept.
  */
 export class ChunkedDecoder {
   /** Why it failed. */
@@ -78,6 +83,8 @@ export class ChunkedDecoder {
           } else if (byte === SEMICOLON) {
             this.#state = EXT_NAME;
             this.#extensionName = 0;
+          } else if (byte === SP || byte === HTAB) {
+            this.#state = EXT_BEFORE_SEMICOLON;
           } else {
             return this.#fail('an invalid character in a chunk size', pos);
           }
@@ -89,6 +96,8 @@ export class ChunkedDecoder {
         case EXT_QUOTED:
         case EXT_QUOTED_PAIR:
         case EXT_AFTER_QUOTED:
+        case EXT_BEFORE_SEMICOLON:
+        case EXT_AFTER_NAME:
           if (++this.#extensionBytes > MAX_EXTENSION_BYTES) return this.#fail('too many chunk extensions', pos);
           if (!this.#extension(buf[pos]!)) return this.#fail('a malformed chunk extension', pos);
           pos++;
@@ -133,13 +142,14 @@ export class ChunkedDecoder {
           this.#extensionName++;
           return true;
         }
-        if (this.#extensionName === 0) return false;
-        if (byte === 0x3d) {
-          this.#state = EXT_VALUE;
-          this.#extensionName = 0;
+        if (byte === SP || byte === HTAB) {
+          if (this.#extensionName > 0) this.#state = EXT_AFTER_NAME;
           return true;
         }
-        return this.#extensionEnd(byte);
+        return this.#extensionName > 0 && this.#afterName(byte);
+      case EXT_AFTER_NAME:
+        if (byte === SP || byte === HTAB) return true;
+        return byte !== CR && this.#afterName(byte);
       case EXT_VALUE:
         if (TOKEN[byte] === 1) {
           this.#extensionName++;
@@ -147,6 +157,10 @@ export class ChunkedDecoder {
         }
         if (byte === 0x22 && this.#extensionName === 0) {
           this.#state = EXT_QUOTED;
+          return true;
+        }
+        if (byte === SP || byte === HTAB) {
+          if (this.#extensionName > 0) this.#state = EXT_BEFORE_SEMICOLON;
           return true;
         }
         return this.#extensionName > 0 && this.#extensionEnd(byte);
@@ -158,9 +172,23 @@ export class ChunkedDecoder {
       case EXT_QUOTED_PAIR:
         this.#state = EXT_QUOTED;
         return VALUE[byte] === 1;
+      case EXT_BEFORE_SEMICOLON:
+        if (byte === SP || byte === HTAB) return true;
+        return byte === SEMICOLON && this.#extensionEnd(byte);
       default:
+        if (byte === SP || byte === HTAB) {
+          this.#state = EXT_BEFORE_SEMICOLON;
+          return true;
+        }
         return this.#extensionEnd(byte);
     }
+  }
+
+  #afterName(byte: number): boolean {
+    if (byte !== 0x3d) return this.#extensionEnd(byte);
+    this.#state = EXT_VALUE;
+    this.#extensionName = 0;
+    return true;
   }
 
   #extensionEnd(byte: number): boolean {

@@ -167,6 +167,12 @@ export const ODD: readonly ResponseCase[] = [
       trailers: [['X-T', 'v']],
     },
   ),
+  passed(
+    'white space around ; and = of a chunk extension',
+    'RFC 9110 §5.6.3: a recipient must parse BWS',
+    chunked(`3 ; a = b\r\nabc\r\n0; c\r\n\r\n`),
+    abc,
+  ),
   passed('twenty early hints', 'RFC 8297 §2', head('HTTP/1.1 103 Early Hints', 'Link: </a>').repeat(20) + ok(), {
     ...abc,
     interim: new Array<number>(20).fill(103),
