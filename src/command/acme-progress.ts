@@ -36,10 +36,7 @@ export function troubles(row: CertificateRow, now: number): string[] {
   return lines;
 }
 
-export function outages(
-  { resolver, caServer, outage, storage, storageError }: AcmeResolverStatus,
-  now: number,
-): string[] {
+export function outages({ resolver, caServer, outage, storageError }: AcmeResolverStatus, now: number): string[] {
   const lines: string[] = [];
   if (outage !== undefined) {
     const { since, error, nextAttempt } = outage;
@@ -47,7 +44,7 @@ export function outages(
       `${resolver}: ${caServer} not reached for ${span(now - since)}, tried again ${when(nextAttempt, now)}: ${error}`,
     );
   }
-  if (storageError !== undefined) lines.push(`${resolver}: ${storage}: ${storageError}`);
+  if (storageError !== undefined) lines.push(`${resolver}: ${storageError}`);
   return lines;
 }
 

@@ -27,6 +27,7 @@ export class PendingOrders {
   #orders = new Map<string, PendingOrder>();
   #writing: Promise<void> = Promise.resolve();
   #queued = false;
+  #trouble: string | undefined;
 
   constructor(path: string, log: AcmeLog) {
     this.#path = path;
@@ -74,11 +75,20 @@ export class PendingOrders {
     this.#writing = this.#writing.then(async () => {
       this.#queued = false;
       const text = JSON.stringify(Object.fromEntries(this.#orders), null, 2);
-      await replaceFile(this.#path, text).catch((error: Error) =>
-        this.#log('warn', `the orders under way cannot be kept in ${this.#path}: ${error.message}`),
-      );
+      try {
+        await replaceFile(this.#path, text);
+        this.#trouble = undefined;
+      } catch (error) {
+        this.#cannotWrite((error as Error).message);
+      }
     });
     return this.#writing;
+  }
+
+  /** Once for each trouble, not for each order. */
+  #cannotWrite(why: string): void {
+    if (this.#trouble !== why) this.#log('warn', `the orders under way cannot be kept in ${this.#path}: ${why}`);
+    this.#trouble = why;
   }
 }
 

@@ -286,4 +286,21 @@ describe('an order under way', () => {
     expect(second.storage.orders.get('old')).toBeUndefined();
     expect((await stat(`${path}.orders`)).mode & 0o777).toBe(0o600);
   });
+
+  it('that cannot be kept is said once for each trouble, not for each order', async () => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'acme.json');
+    await mkdir(`${path}.orders`);
+    const { storage, lines } = await open(path);
+    const order = { url: 'https://ca.test/order/1', key: 'PEM', directory: 'https://ca.test/dir', since: Date.now() };
+    const said = (): number => lines.filter((line) => line.includes('orders under way cannot be kept')).length;
+    for (const name of ['a', 'b', 'c']) await storage.orders.put(name, order);
+    expect(said()).toBe(1);
+    await rm(`${path}.orders`, { recursive: true });
+    await storage.orders.put('d', order);
+    await rm(`${path}.orders`);
+    await mkdir(`${path}.orders`);
+    await storage.orders.put('e', order);
+    expect(said()).toBe(2);
+  });
 });
