@@ -44,7 +44,12 @@ const RESET_CODES = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'ECONNABOR
 
 /** What a failed connection or request tells of the server. */
 export function failureOf(error: NodeJS.ErrnoException): CheckResult {
-  const code = error.code ?? '';
+  const { kind, detail } = judge(error.code ?? '', error);
+  // OpenSSL ends its messages with a line feed.
+  return { kind, detail: detail.replace(/\s+/g, ' ').trim() };
+}
+
+function judge(code: string, error: Error): CheckResult {
   if (DNS_CODES.has(code)) return { kind: 'dns', detail: `the name does not resolve: ${error.message}` };
   if (REFUSED_CODES.has(code)) return { kind: 'refused', detail: `no connection: ${error.message}` };
   if (code === 'ETIMEDOUT') return { kind: 'timeout', detail: error.message };

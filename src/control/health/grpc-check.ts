@@ -37,14 +37,21 @@ export function checkGrpc(
       setImmediate(() => end({ kind: 'reset', detail: 'the connection was closed before an answer came' })),
     );
     const { Host: authorityHeader, ...others } = headers;
-    const stream = session.request({
-      ...others,
-      ...(authorityHeader === undefined ? {} : { ':authority': authorityHeader }),
-      ':method': 'POST',
-      ':path': '/grpc.health.v1.Health/Check',
-      'content-type': 'application/grpc',
-      te: 'trailers',
-    });
+    let stream: http2.ClientHttp2Stream;
+    try {
+      stream = session.request({
+        ...others,
+        ...(authorityHeader === undefined ? {} : { ':authority': authorityHeader }),
+        ':method': 'POST',
+        ':path': '/grpc.health.v1.Health/Check',
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+    } catch (error) {
+      // `headers` of the check that HTTP/2 does not have: `Connection`, say.
+      end({ kind: 'grpc', detail: `the request cannot be sent: ${(error as Error).message}` });
+      return;
+    }
     let status = 0;
     let grpcStatus: string | undefined;
     let message = '';

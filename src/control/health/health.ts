@@ -28,6 +28,11 @@ export interface ServerHealth {
   readonly draining?: true;
 }
 
+/** Servers whose file is empty for a moment, as it is written anew, come back with what was known of them. Milliseconds. */
+const REMEMBER_MS = 60_000;
+const MAX_REMEMBERED = 10_000;
+const MAX_DRAINED = 10_000;
+
 /**
  * What is known of the servers, in one place: active checks, what workers saw, what the operator wants drained. It lives in
  * the primary, so that reloads and the death of workers forget nothing.
@@ -43,7 +48,10 @@ export class Health {
   #probes = new Map<string, Probe>();
   /** By service and URL. */
   #byServer = new Map<string, Probe>();
+  /** Until the operator's word to the contrary; also while a file that is being written does not name them. */
   readonly #drained = new Map<string, { readonly service: string; readonly url: string }>();
+  /** What was known of servers that a snapshot no longer had, by service and URL. */
+  readonly #gone = new Map<string, { readonly state: ProbeState; readonly at: number }>();
   #table: HealthTable = { revision: 0, endpoints: [] };
   #snapshot: Snapshot | null = null;
 
@@ -61,18 +69,29 @@ export class Health {
   follow(snapshot: Snapshot): void {
     this.#snapshot = snapshot;
     const before = this.#probes;
+    const known = this.#byServer;
+    const now = Date.now();
+    for (const [key, { at }] of this.#gone) if (now - at > REMEMBER_MS) this.#gone.delete(key);
     this.#probes = new Map();
     this.#byServer = new Map();
     for (const target of checkTargets(snapshot)) {
-      const probe = before.get(target.key) ?? new Probe(target, (changed) => this.#probed(changed));
+      const server = `${target.service} ${target.url}`;
+      const probe =
+        before.get(target.key) ??
+        new Probe(
+          target,
+          (changed) => this.#probed(changed),
+          known.get(server)?.state ?? this.#gone.get(server)?.state ?? null,
+        );
       this.#probes.set(target.key, probe);
-      this.#byServer.set(`${target.service} ${target.url}`, probe);
+      this.#byServer.set(server, probe);
     }
     for (const [key, probe] of before) if (!this.#probes.has(key)) probe.stop();
-    this.#outliers.watch(passiveChecks(snapshot));
-    for (const [key, { service, url }] of this.#drained) {
-      if (!serversOf(snapshot, service).includes(url)) this.#drained.delete(key);
+    for (const [server, { state }] of known) {
+      if (!this.#byServer.has(server) && this.#gone.size < MAX_REMEMBERED) this.#gone.set(server, { state, at: now });
     }
+    for (const server of this.#byServer.keys()) this.#gone.delete(server);
+    this.#outliers.watch(passiveChecks(snapshot));
     this.#publish();
   }
 
@@ -89,11 +108,17 @@ export class Health {
    */
   drain(service: string, url: string, draining: boolean): string | null {
     const name = service.includes('@') ? service : `${service}@file`;
-    const servers = this.#snapshot === null ? [] : serversOf(this.#snapshot, name);
+    const present = this.#snapshot === null ? [] : serversOf(this.#snapshot, name);
+    // Who was drained and is in no file now can be undrained, too.
+    const absent = [...this.#drained.values()].filter((one) => one.service === name && !present.includes(one.url));
+    const servers = draining ? present : [...present, ...absent.map((one) => one.url)];
     if (servers.length === 0) return `there is no service ${name} with servers`;
     const server = servers.find((one) => one === url) ?? servers.find((one) => sameServer(one, url));
     if (server === undefined) return `${name} has no server ${url}; it has: ${servers.join(', ')}`;
     const key = `${name} ${server}`;
+    if (draining && !this.#drained.has(key) && this.#drained.size >= MAX_DRAINED) {
+      return `${MAX_DRAINED} servers are drained already: undrain those that are no longer there`;
+    }
     if (draining) this.#drained.set(key, { service: name, url: server });
     else if (!this.#drained.delete(key)) return `${server} of ${name} is not being drained`;
     this.#options.log(

@@ -80,6 +80,8 @@ function ask(
     const request =
       address.tls === undefined ? http.request(options) : https.request({ ...options, ...tlsOptions(address) });
     request.on('error', reject);
+    // It switches to another protocol, say: the connection ends, and neither a response nor an error comes.
+    request.on('close', () => reject(closed()));
     request.on('response', (response) => {
       const parts: Buffer[] = [];
       let size = 0;
@@ -102,6 +104,10 @@ function ask(
     });
     request.end();
   });
+}
+
+function closed(): Error {
+  return Object.assign(new Error('closed without an answer'), { code: 'ECONNRESET' });
 }
 
 function target(

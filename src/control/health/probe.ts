@@ -25,11 +25,21 @@ export class Probe {
   #state: ProbeState;
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
+  /** What is known is another check's word. */
+  #inherited: boolean;
 
-  constructor(target: CheckTarget, changed: (probe: Probe) => void) {
+  /**
+   * @param before what another check of the same server said: it holds until the first result, so that a change of a check
+   * sends nothing to a server that is known to be down
+   */
+  constructor(target: CheckTarget, changed: (probe: Probe) => void, before: ProbeState | null = null) {
     this.target = target;
     this.#changed = changed;
-    this.#state = { health: target.config.initial, last: null, checkedAt: 0, changedAt: Date.now(), against: 0 };
+    this.#state =
+      before === null || before.health === 'unknown'
+        ? { health: target.config.initial, last: null, checkedAt: 0, changedAt: Date.now(), against: 0 }
+        : { ...before, against: 0 };
+    this.#inherited = before !== null;
     this.#schedule(Math.random() * Math.min(FIRST_WITHIN_MS, target.config.interval));
   }
 
@@ -66,6 +76,8 @@ export class Probe {
   #take(result: CheckResult): void {
     const { healthyThreshold, unhealthyThreshold } = this.target.config;
     const before = this.#state;
+    const isFirst = before.health === 'unknown' || this.#inherited;
+    this.#inherited = false;
     const says = result.kind === 'ok' ? 'healthy' : 'unhealthy';
     const checkedAt = Date.now();
     if (says === before.health) {
@@ -74,7 +86,7 @@ export class Probe {
     }
     const against = before.against + 1;
     // Nothing was known: the first word counts, whichever it is.
-    const needed = before.health === 'unknown' ? 1 : says === 'healthy' ? healthyThreshold : unhealthyThreshold;
+    const needed = isFirst ? 1 : says === 'healthy' ? healthyThreshold : unhealthyThreshold;
     if (against < needed) {
       this.#state = { ...before, last: result, checkedAt, against };
       return;

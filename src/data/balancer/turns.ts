@@ -83,5 +83,12 @@ export class Turns<T extends Candidate> {
 
 /** Whether a candidate of a weight above 0 may be chosen. */
 export function mayServe<T extends Candidate>(candidate: T, tried: readonly T[] | null): boolean {
-  return candidate.state.available && (tried === null || !tried.includes(candidate));
+  return candidate.state.available && !wasTried(candidate, tried);
+}
+
+/** By what is known of it: a server may be listed twice. */
+export function wasTried<T extends Candidate>(candidate: T, tried: readonly T[] | null): boolean {
+  if (tried === null) return false;
+  for (let i = 0; i < tried.length; i++) if (tried[i]!.state === candidate.state) return true;
+  return false;
 }

@@ -1,4 +1,4 @@
-import { mayServe } from '../balancer/turns.ts';
+import { mayServe, wasTried } from '../balancer/turns.ts';
 import type { Endpoint } from '../balancer/types.ts';
 import type { Exchange } from '../exchange.ts';
 import type { ForwardTarget } from './target.ts';
@@ -16,7 +16,7 @@ export function chooseEndpoint(
   const { sticky, balancer } = target;
   if (sticky !== null) {
     const bound = sticky.find(exchange);
-    if (bound !== null && tried?.includes(bound) !== true) return bound;
+    if (bound !== null && !wasTried(bound, tried)) return bound;
   }
   const picked = balancer.pick(exchange, tried);
   return picked !== null || !target.leastBad ? picked : leastBad(balancer.candidates, tried);
@@ -44,7 +44,7 @@ export function serversFor(
 function leastBad(candidates: readonly Endpoint[], tried: readonly Endpoint[] | null): Endpoint | null {
   let best: Endpoint | null = null;
   for (const candidate of candidates) {
-    if (candidate.weight <= 0 || candidate.state.draining || tried?.includes(candidate) === true) continue;
+    if (candidate.weight <= 0 || candidate.state.draining || wasTried(candidate, tried)) continue;
     if (best === null || candidate.state.inFlight < best.state.inFlight) best = candidate;
   }
   return best;

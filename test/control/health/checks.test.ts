@@ -122,10 +122,22 @@ describe('an HTTP check', () => {
     expect(await check(half, { timeoutMs: 100 })).toMatchObject({ kind: 'timeout' });
   });
 
+  it('ends, too, where the server switches to another protocol', async () => {
+    const port = await raw((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () =>
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+      );
+    });
+    expect(await check(port)).toMatchObject({ kind: 'reset' });
+  });
+
   it('of TLS says what is wrong with it', async () => {
     const port = await raw((socket) => socket.end('no TLS here\n'));
     const tls = { ca: [], cert: [], key: [], serverName: '127.0.0.1', verify: true };
-    expect(await check(port, { address: { host: '127.0.0.1', port, tls } })).toMatchObject({ kind: 'tls' });
+    const result = await check(port, { address: { host: '127.0.0.1', port, tls } });
+    expect(result.kind).toBe('tls');
+    expect(result.detail).toMatch(/^[^\r\n]+$/);
   });
 });
 
@@ -164,6 +176,14 @@ describe('a gRPC check', () => {
   ] as const)('of %s', async (_, reply, status, result) => {
     const port = await grpc(reply, status);
     expect(await checkGrpc({ host: '127.0.0.1', port }, {}, 5_000)).toEqual(result);
+  });
+
+  it('with a header that HTTP/2 does not have says so', async () => {
+    const port = await grpc(frame(8, 1), '0');
+    expect(await checkGrpc({ host: '127.0.0.1', port }, { Connection: 'close' }, 5_000)).toMatchObject({
+      kind: 'grpc',
+      detail: expect.stringMatching(/cannot be sent: .*connection/),
+    });
   });
 
   it('of a server that speaks no HTTP/2, that hangs, or is not there', async () => {

@@ -50,6 +50,14 @@ describe.each(STRATEGIES)('every strategy: %s', (strategy) => {
     );
   });
 
+  it('does not choose a server again that was tried, listed twice or not', () => {
+    const a = endpoint('http://a');
+    const twice = endpoint('http://a', 1, a.state);
+    const b = endpoint('http://b');
+    const balancer = makeBalancer(strategy, [a, twice, b], null);
+    for (let i = 0; i < 10; i++) expect(balancer.pick(exchange, [a])).toBe(b);
+  });
+
   it.each(['ejected', 'draining'] as const)('passes over who is %s', (field) => {
     const [a, b] = endpointsOf(1, 1) as [Endpoint, Endpoint];
     a.state[field] = true;
