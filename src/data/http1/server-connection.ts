@@ -106,6 +106,8 @@ export class ServerConnection implements ClientStream {
   #keepAlive = true;
   /** The request under way is the client's last, by its own word. */
   #clientCloses = false;
+  /** The request under way asks for another protocol, whatever becomes of that. */
+  #upgradeAsked = false;
   #minor: 0 | 1 = 1;
   #requests = 0;
 
@@ -367,6 +369,7 @@ export class ServerConnection implements ClientStream {
     }
     this.#clientCloses = !this.#keepAlive;
     if (this.#keepAlive && this.#isWornOut()) this.#keepAlive = false;
+    this.#upgradeAsked = wantsUpgrade && head.hasUpgrade;
     // With a body it would be unclear where the old protocol ends: the upgrade is ignored, as a server may (RFC 9110 §7.8).
     if (wantsUpgrade && head.hasUpgrade && this.#bodyDone) exchange.upgrade = upgradeOf(head);
     if (head.hasExpect && !this.#expect(exchange, head)) return;
@@ -682,7 +685,7 @@ export class ServerConnection implements ClientStream {
     this.onDrain = null;
     exchange.finish();
     // Bytes behind a request for an upgrade that was not granted are no request (they were meant for the other protocol).
-    const strayUpgrade = exchange.upgrade !== null && this.#stash !== null;
+    const strayUpgrade = this.#upgradeAsked && this.#stash !== null;
     if (!this.#keepAlive || strayUpgrade || this.#service.draining) {
       // More may be on its way from a client that did not ask for the close: a reset could take the response from it.
       this.#close(!this.#clientCloses || this.#stash !== null);

@@ -50,8 +50,24 @@ export const SWITCHING: readonly RequestCase[] = [
     name: 'h2c, and frames behind it',
     source: H2C,
     bytes: `${get('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', SETTINGS)}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`,
-    expect: { outcome: 'served', statuses: [200, 505], sees: [notSwitched], closes: true },
+    expect: { outcome: 'served', statuses: [200], sees: [notSwitched], closes: true },
   },
+  ...[
+    ['h2c', get('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', SETTINGS)],
+    ['h2c behind a websocket', get('Connection: Upgrade', 'Upgrade: websocket, h2c', SETTINGS)],
+    [
+      'a websocket by HEAD',
+      head('HEAD /case HTTP/1.1', HOST, 'Connection: Upgrade', 'Upgrade: websocket', ...WEBSOCKET),
+    ],
+    ['a websocket with a length', `${get('Connection: Upgrade', 'Upgrade: websocket', 'Content-Length: 5')}abcde`],
+  ].map(
+    ([what, bytes]): RequestCase => ({
+      name: `a request behind an Upgrade that the proxy itself ignores: ${what}`,
+      source: H2C,
+      bytes: `${bytes}${SMUGGLED}`,
+      expect: { outcome: 'served', statuses: [200], sees: [{ headers: { upgrade: null } }], closes: true },
+    }),
+  ),
   refused('the preface of HTTP/2', 'RFC 9113 §3.4', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 505]),
   served(
     'an Upgrade of HTTP/1.0 is none',
