@@ -26,6 +26,7 @@ import { assignSockets, takePassedSockets } from './control/systemd/passed-socke
 import { ServiceManager } from './control/systemd/service-manager.ts';
 import { generateDefaultCertificate } from './control/tls/default-certificate.ts';
 import { ExpiryWatch } from './control/tls/expiry-watch.ts';
+import { formatAddress } from './core/config/address.ts';
 import { type DecodedDynamic, decodeDynamic } from './core/config/decode.ts';
 import type { StaticConfig } from './core/config/static.ts';
 import { type Diagnostic, formatDiagnostic } from './core/diagnostic.ts';
@@ -180,7 +181,7 @@ export class Primary {
     void this.#material.watch(built.referencedFiles);
     this.#acme?.begin();
     const places = Object.values(built.snapshot.entryPoints).map(
-      (e) => `${e.name} on ${e.host === '::' ? '' : e.host}:${e.port}`,
+      (e) => `${e.name} on ${formatAddress(e.host, e.port)}`,
     );
     const { routers, services } = built.snapshot.http;
     this.#log.info(

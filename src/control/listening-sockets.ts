@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { formatAddress } from '../core/config/address.ts';
 import { OperatorError } from '../core/operator-error.ts';
 import { portOwner } from './port-owner.ts';
 
@@ -97,7 +98,7 @@ export function adoptSocket(
 
 /** @param code the system's name of what went wrong */
 export function bindError(entryPoint: string, host: string, port: number, code: string): BindError {
-  const place = `${host === '::' ? '' : host}:${port}`;
+  const place = formatAddress(host, port);
   return new BindError(code, `entry point ${entryPoint} cannot listen on ${place}: ${advice(code, port)}`);
 }
 

@@ -1,3 +1,4 @@
+import { formatAddress } from '../core/config/address.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Snapshot, Status } from '../core/snapshot.ts';
@@ -115,7 +116,7 @@ export function statusOf(sources: StatusSources): ProxyStatus {
     },
     entryPoints: Object.values(snapshot.entryPoints).map(({ name, host, port }) => ({
       name,
-      address: `${host === '::' ? '' : host.includes(':') ? `[${host}]` : host}:${port}`,
+      address: formatAddress(host, port),
     })),
     workers,
     workerDeaths: { count: deaths.respawns, last: deaths.last, retryAt: deaths.retryAt },

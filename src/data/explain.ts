@@ -1,3 +1,4 @@
+import { formatAddress } from '../core/config/address.ts';
 import { ERROR_TABLE, type ErrorCode } from '../core/errors.ts';
 import type { Explained, ExplainedService, ExplainedTls, ExplainRequest, LostRouter } from '../core/explain.ts';
 import { normalizeHost } from '../core/host.ts';
@@ -121,7 +122,7 @@ function hasRouter({ http }: Snapshot, entryPoint: string, secure: boolean): boo
 }
 
 function addressOf({ host, port }: EntryPointSnapshot): string {
-  return `${host === '::' ? '' : host.includes(':') ? `[${host}]` : host}:${port}`;
+  return formatAddress(host, port);
 }
 
 function explainTls(runtime: Runtime, served: EntryPointRuntime, asked: ExplainRequest): ExplainedTls {

@@ -31,3 +31,8 @@ export function parseAddress(address: string): Address | string {
   if (port > 65535) return `"${address}": a port is at most 65535`;
   return { host: parts[1] ?? (parts[2] || '::'), port, protocol: protocol.toLowerCase() === 'udp' ? 'udp' : 'tcp' };
 }
+
+/** As an operator writes it: `:80` for every address, `[::1]:80`. */
+export function formatAddress(host: string, port: number): string {
+  return `${host === '::' ? '' : host.includes(':') ? `[${host}]` : host}:${port}`;
+}
