@@ -23,6 +23,8 @@ export interface ClientSees {
   readonly trailers?: readonly (readonly [string, string])[];
   /** Statuses of interim responses, in order. */
   readonly interim?: readonly number[];
+  /** Header names (lower case) that no interim response may have. */
+  readonly interimWithout?: readonly string[];
 }
 
 export interface ResponseCase {

@@ -99,6 +99,10 @@ function expectSeen(responses: readonly RawResponse[], sees: ClientSees): void {
   if (sees.trailers !== undefined) expect(final?.trailers).toEqual(sees.trailers);
   if (sees.interim !== undefined)
     expect(responses.filter(({ status }) => status < 200).map(({ status }) => status)).toEqual(sees.interim);
+  for (const { status, headers } of responses) {
+    const names = headers.map(([key]) => key.toLowerCase());
+    if (status < 200) expect(names.filter((name) => sees.interimWithout?.includes(name))).toEqual([]);
+  }
   for (const [name, values] of Object.entries(sees.headers ?? {})) {
     expect(
       final?.headers.filter(([key]) => key.toLowerCase() === name).map(([, value]) => value),

@@ -38,7 +38,10 @@ export class ResponseParser {
     for (let i = 0; i < 7 && i < available; i++) {
       if (buf[from + i] !== prefix.charCodeAt(i)) return this.#fail('the status line does not start with HTTP/1.');
     }
-    if (available < 13) return 'incomplete';
+    if (available < 13) {
+      for (let i = 7; i < available; i++) if (buf[from + i] === LF) return this.#fail('the status line ends too early');
+      return 'incomplete';
+    }
     const minor = buf[from + 7]! - 0x30;
     if (minor !== 0 && minor !== 1) return this.#fail('the version is not HTTP/1.0 or HTTP/1.1');
     if (buf[from + 8] !== SP) return this.#fail('no space behind the version');

@@ -42,6 +42,8 @@ type State = 'idle' | 'head' | 'body' | 'closed' | 'given-away';
 
 const parser = new ResponseParser();
 
+/** A head in pieces is parsed anew at each of them while it is this short; later only as lines end. */
+const EAGER_LIMIT = 4_096;
 /** First read buffer of a connection, and the one for large bodies. */
 const SMALL_READ = 16_384;
 const LARGE_READ = 65_536;
@@ -287,8 +289,9 @@ export class UpstreamConnection {
     for (;;) {
       if (this.#head !== null) {
         const held = this.#head.length;
+        const { lines } = this.#head;
         const progress = this.#head.push(buf.subarray(from, to), RESPONSE_LIMITS.maxHeadBytes);
-        if (progress === 'incomplete') return -1;
+        if (progress === 'incomplete') return this.#judge(this.#head, lines);
         if (progress !== 'complete') {
           return this.#bad(progress === 'bare-lf' ? 'a bare LF in the head' : 'the head is too large');
         }
@@ -332,6 +335,13 @@ export class UpstreamConnection {
     }
   }
 
+  /** What is wrong by now with a head in pieces is refused now: the rest may never come. Each line as it ends, a short head at once. */
+  #judge(head: HeadBuffer, linesBefore: number): -1 {
+    if (head.lines === linesBefore && head.length >= EAGER_LIMIT) return -1;
+    const state = parser.parse(head.bytes, 0, head.length, RESPONSE_LIMITS, this.#method);
+    return state === 'failed' ? this.#bad(parser.problem) : -1;
+  }
+
   /** Parses one head and tells the receiver. Returns its end, -1 when the connection is no longer ours, -2 when incomplete or bad. */
   #parse(buf: Buffer, from: number, to: number): number {
     parser.problem = '';
@@ -347,6 +357,8 @@ export class UpstreamConnection {
     }
     if (head.status < 200) {
       if (++this.#informed > MAX_INFORMATIONAL) return this.#bad('too many informational responses');
+      // What it names is for this hop; whether the connection closes is for the final response to say.
+      if (head.hasConnection) takeConnectionField(head.headers);
       receiver.onInform(head);
       return this.#receiver === receiver ? end : -1;
     }

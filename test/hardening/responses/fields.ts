@@ -12,6 +12,16 @@ export const FIELDS: readonly ResponseCase[] = [
   bad('a space before the colon', NAME, ok('X-A : b')),
   bad('a tab before the colon', NAME, ok('X-A\t: b')),
   bad('a space before the colon of Content-Length', NAME, `${head('HTTP/1.1 200 OK', 'Content-Length : 3')}abc`),
+  bad('a space before the colon in a second piece, then silence', NAME, [
+    'HTTP/1.1 200 OK\r\nX-A',
+    { delayMs: 20 },
+    ' : b\r\n',
+  ]),
+  bad('a bad line far behind in a long head in pieces, then silence', NAME, [
+    `HTTP/1.1 200 OK\r\n${'X-A: bcdefghijklmnopqrstuvwxyz\r\n'.repeat(200)}`,
+    { delayMs: 20 },
+    'X A: b\r\n',
+  ]),
   bad('a line without colon', NAME, ok('X-A')),
   bad('an empty name', TOKEN, ok(': b')),
   bad('a name with a space', TOKEN, ok('X A: b')),

@@ -29,6 +29,11 @@ export const INTERIMS: readonly ResponseCase[] = [
   bad('100 without end', INTERIM, [...new Array<string>(20).fill(head('HTTP/1.1 100 Continue').repeat(500)), 'END']),
   bad('an interim response and the end', 'RFC 9112 §8', [HINTS, 'END']),
   bad('an interim response and a bad one', 'RFC 9112 §4', `${HINTS}HTTP/1.1 2x0 OK\r\n\r\n`),
+  bad('an interim response and the beginning of a bad one, then silence', 'RFC 9112 §4', [
+    `${HINTS}HTTP/1.1`,
+    { delayMs: 20 },
+    ' 2x0 OK\r\n',
+  ]),
   bad('a malformed interim response', 'RFC 9112 §5.1', head('HTTP/1.1 103 Early Hints', 'Link : x') + ok()),
   bad('an interim response with a NUL', 'RFC 9110 §5.5', head('HTTP/1.1 103 Early Hints', 'Link: \0') + ok()),
   bad('an interim response with bare LF', 'RFC 9112 §2.2', `HTTP/1.1 103 Early Hints\nLink: x\n\n${ok()}`),
@@ -40,6 +45,13 @@ export const INTERIMS: readonly ResponseCase[] = [
     ...abc,
     interim: [103, 103],
   }),
+  passed(
+    '103 with fields that are for this hop',
+    'RFC 9110 §7.6.1',
+    head('HTTP/1.1 103 Early Hints', 'Connection: X-Foo, close', 'X-Foo: 1', 'Keep-Alive: timeout=5', 'Link: </a>') +
+      ok(),
+    { ...abc, interim: [103], interimWithout: ['x-foo', 'connection', 'keep-alive'] },
+  ),
   passed('102, then 200', INTERIM, head('HTTP/1.1 102 Processing') + ok(), { ...abc, interim: [102] }),
   passed('100 unasked goes on or is dropped, and the answer comes', INTERIM, head('HTTP/1.1 100 Continue') + ok(), abc),
   passed('a client of HTTP/1.0 gets no interim response', INTERIM, HINTS + ok(), { ...abc, interim: [] }, get10),

@@ -21,6 +21,11 @@ export const STATUS_LINE: readonly ResponseCase[] = [
   ]),
   bad('a TLS alert', 'RFC 8446 §6', ['\x15\x03\x01\x00\x02\x02\x46', 'END']),
   bad('an SSH banner', LINE, ['SSH-2.0-OpenSSH_9.2\r\n', 'END']),
+  // The connection stays open, and nothing more comes: no reason to wait for it.
+  bad('the version alone, then silence', LINE, 'HTTP/1.1\r\n'),
+  bad('half a version, a wrong rest and silence', VERSION, ['HTT', { delayMs: 20 }, 'Q/1.1 200 OK']),
+  bad('half a line, a wrong rest and silence', LINE, ['HTTP/1.1 20', { delayMs: 20 }, '000 OK\r\n']),
+  bad('a wrong line letter by letter, then silence', LINE, [...'HTTP/2.0 200 OK']),
   bad('a leading space', LINE, line(' HTTP/1.1 200 OK')),
   bad('a leading NUL', LINE, line('\0HTTP/1.1 200 OK')),
   bad('an empty line before it', 'RFC 9112 §2.2: for requests alone', `\r\n${ok()}`),
