@@ -293,12 +293,16 @@ export class Exchange {
     else this.#onOver.push(over);
   }
 
+  /** Runs the hooks, for a response that is not started by {@link start}: a switch to another protocol. */
+  amend(response: ResponseStart): void {
+    const hooks = this.#hooks;
+    if (hooks === null) return;
+    for (let i = hooks.length - 1; i >= 0; i--) hooks[i]!(this, response);
+  }
+
   /** Runs the hooks and starts the response. */
   start(response: ResponseStart): void {
-    const hooks = this.#hooks;
-    if (hooks !== null) {
-      for (let i = hooks.length - 1; i >= 0; i--) hooks[i]!(this, response);
-    }
+    this.amend(response);
     this.started = true;
     this.status = response.status;
     this.responseHeaders = response.headers;

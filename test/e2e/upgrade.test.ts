@@ -26,11 +26,15 @@ beforeAll(async () => {
           secure: { rule: 'Host(`ws.test`)', service: 'echo', entryPoints: ['secure'] },
           wss: { rule: 'Host(`wss.test`)', service: 'wss', entryPoints: ['web'] },
           raw: { rule: 'Host(`raw.test`)', service: 'raw', entryPoints: ['web'] },
+          bound: { rule: 'Host(`bound.test`)', service: 'bound', entryPoints: ['web'], middlewares: ['added'] },
         },
+        middlewares: { added: { headers: { customResponseHeaders: { 'X-Added': 'yes' } } } },
         services: {
           echo: { loadBalancer: { servers: [{ url: echo.url }] } },
           wss: { loadBalancer: { servers: [{ url: secureEcho.url }], serversTransport: 'any' } },
           raw: { loadBalancer: { servers: [{ url: raw.url }] } },
+          bound: { weighted: { services: [{ name: 'sticky', weight: 1 }], sticky: { cookie: { name: 'outer' } } } },
+          sticky: { loadBalancer: { servers: [{ url: raw.url }], sticky: { cookie: { name: 'inner' } } } },
         },
         serversTransports: { any: { insecureSkipVerify: true } },
       },
@@ -79,6 +83,24 @@ describe('any other protocol', () => {
     expect(client.received.toString()).toMatch(/^HTTP\/1.1 101 [\s\S]*X-From: upstream/);
     await client.write('\x00\xff GET / HTTP/1.1');
     await client.waitUntil('the echo', (c) => c.received.toString('latin1').endsWith('<\x00\xff GET / HTTP/1.1>'));
+  });
+
+  it('is answered with what binds the client, and what middlewares add', async () => {
+    raw.use({ onBytes: () => [SWITCH] });
+    await using client = await RawClient.connect({ port: proxy.port('web') });
+    await client.write(REQUEST.replace('raw.test', 'bound.test'));
+    await client.waitUntil('the switch', (c) => c.received.includes('\r\n\r\n'));
+    const head = client.received.toString();
+    expect(head).toMatch(/^HTTP\/1.1 101 /);
+    for (const field of [
+      /^Set-Cookie: inner=\w{16};/m,
+      /^Set-Cookie: outer=\w{16};/m,
+      /^X-Added: yes/m,
+      /^X-From: /m,
+    ]) {
+      expect(head).toMatch(field);
+    }
+    expect(head.match(/^Upgrade:/gim)).toHaveLength(1);
   });
 
   it('passes a half-close: the upstream still answers after the client has ended', async () => {

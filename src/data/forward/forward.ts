@@ -284,6 +284,9 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
       );
       return;
     }
+    // Who speaks websocket is bound like others, and gets the fields that middlewares add.
+    this.#target.sticky?.bind(exchange, this.#endpoint, head.headers);
+    exchange.amend({ status: 101, reason: head.reason, headers: head.headers, body: 'none', length: 0 });
     const tunnel = exchange.client.upgrade(head.headers);
     if (tunnel === null) {
       upstream.destroy();

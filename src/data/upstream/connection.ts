@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
 import { takeKept } from '../chunk-memory.ts';
-import { clock } from '../clock.ts';
 import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { ChunkedDecoder } from '../http1/chunked.ts';
@@ -116,7 +115,7 @@ export class UpstreamConnection {
   /** Milliseconds, 0 = no limit: until the response begins, and between two pieces of it. */
   #firstByteMs = 0;
   #idleMs = 0;
-  /** On the coarse clock: when it must have begun, or gone on; 0 = no limit. */
+  /** performance.now() from which it is too late to begin, or to go on; 0 = no limit. Looked at when the coarse clock advances: never early. */
   #deadline = 0;
 
   /** @param buffer set where the socket was made with `onread`; reads then come by {@link read} */
@@ -186,7 +185,7 @@ export class UpstreamConnection {
   limit(firstByteMs: number, idleMs: number): void {
     this.#firstByteMs = firstByteMs;
     this.#idleMs = idleMs;
-    if (this.#sent && firstByteMs > 0) this.#deadline = clock.now + firstByteMs;
+    if (this.#sent && firstByteMs > 0) this.#deadline = performance.now() + firstByteMs;
   }
 
   /** @returns false when the upstream does not take it as fast as it comes */
@@ -212,7 +211,7 @@ export class UpstreamConnection {
 
   endBody(trailers: string): void {
     this.#sent = true;
-    if (this.#firstByteMs > 0 && this.#silent) this.#deadline = clock.now + this.#firstByteMs;
+    if (this.#firstByteMs > 0 && this.#silent) this.#deadline = performance.now() + this.#firstByteMs;
     if (this.#deaf) return;
     if (this.#chunkedRequest) this.#held += `0\r\n${trailers}\r\n`;
     this.flush();
@@ -235,7 +234,7 @@ export class UpstreamConnection {
 
   resume(): void {
     this.#paused = false;
-    if (this.#idleMs > 0 && this.#state === 'body') this.#deadline = clock.now + this.#idleMs;
+    if (this.#idleMs > 0 && this.#state === 'body') this.#deadline = performance.now() + this.#idleMs;
     this.socket.resume();
   }
 
@@ -275,7 +274,7 @@ export class UpstreamConnection {
       if (pos < 0) return;
     }
     if (this.#state === 'body') {
-      if (this.#idleMs > 0) this.#deadline = clock.now + this.#idleMs;
+      if (this.#idleMs > 0) this.#deadline = performance.now() + this.#idleMs;
       this.#readBody(buf, pos, n);
     }
     this.#receiver?.onPause();
@@ -362,7 +361,7 @@ export class UpstreamConnection {
       receiver.onInform(head);
       return this.#receiver === receiver ? end : -1;
     }
-    this.#deadline = this.#idleMs > 0 ? clock.now + this.#idleMs : 0;
+    this.#deadline = this.#idleMs > 0 ? performance.now() + this.#idleMs : 0;
     this.#kind = head.body;
     this.#left = head.length;
     this.#state = 'body';

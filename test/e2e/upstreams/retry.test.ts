@@ -180,6 +180,18 @@ describe('timeouts', () => {
     expect(statuses.sort()).toEqual([200, 200, 504, 504]);
   });
 
+  it('firstByte is never over early', async () => {
+    await using silent = await startMisbehaving(hang);
+    await using proxy = await startProxy({
+      dynamic: services(balanced([silent.url], { timeouts: { firstByte: '300ms' } })),
+    });
+    for (let i = 0; i < 5; i++) {
+      const from = performance.now();
+      expect((await ask(proxy.port(), { method: 'POST', body: 'x' })).status).toBe(504);
+      expect(performance.now() - from).toBeGreaterThanOrEqual(300);
+    }
+  });
+
   it('firstByte counts from the end of the request: a slow upload is no slow answer', async () => {
     await using echo = await startEchoServer('alive');
     await using proxy = await startProxy({
