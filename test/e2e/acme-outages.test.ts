@@ -41,6 +41,7 @@ describe.skipIf(toolsMissing('outages of an ACME authority end to end', ...STEP_
       program: 'curl',
     });
     expect(metrics).toMatch(/^phoenix_acme_authority_reachable\{resolver="ca"\} 0$/m);
+    expect(metrics).toMatch(/^phoenix_acme_failures\{.*reason="the CA .* refuses the connection"\} 0$/m);
     expect(metrics).toMatch(/^phoenix_acme_certificates\{state="valid"\} 0$/m);
     // The default certificate meanwhile.
     expect((await servedCertificate(proxy, hosts[0]!)).subject).toMatch(/DEFAULT CERT/);

@@ -71,7 +71,15 @@ async function convince(
   const asRfc = challenge as unknown as RfcChallenge;
   let looks = 1;
   let interval = POLL_FIRST_MS;
-  await client.step(signal, (c) => c.completeChallenge(asRfc), CHALLENGE_MS);
+  let lost = false;
+  try {
+    await client.step(signal, (c) => c.completeChallenge(asRfc), CHALLENGE_MS);
+  } catch (error) {
+    // step-ca looks for 30 s where nothing answers, which is as long as it lets an answer of its own take: it cuts the
+    // connection. The CA is not away, the name is: if it were, the next question finds out.
+    lost = error instanceof AcmeError && error.kind === 'unreachable' && clock.now() - begun > LOOK_AGAIN_WITHIN_MS;
+    if (!lost) throw error;
+  }
   for (;;) {
     const [now] = await client.step(signal, (c) =>
       c.getAuthorizations({ authorizations: [authorization.url] } as unknown as acme.Order),
@@ -80,7 +88,7 @@ async function convince(
     const seen = (now?.challenges as readonly PickedChallenge[] | undefined)?.find(({ url }) => url === challenge.url);
     const stuck = now?.status === 'pending' && seen?.error !== undefined;
     const elapsed = clock.now() - begun;
-    const enough = stuck && (looks >= MAX_LOOKS || elapsed > LOOK_AGAIN_WITHIN_MS);
+    const enough = lost || (stuck && (looks >= MAX_LOOKS || elapsed > LOOK_AGAIN_WITHIN_MS));
     if (now?.status !== 'pending' || enough || elapsed > CHALLENGE_DEADLINE_MS) {
       throw failedChallenge(name, challenge.type, now, seen, await answer.probe());
     }

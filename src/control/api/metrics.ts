@@ -89,7 +89,8 @@ function addAcme(registry: Registry, { states, open, resolvers }: AcmeProgress):
     'reason',
   ]);
   for (const { from, names, failures = 0, lastError = '' } of open
-    .filter((row) => row.failures)
+    // While the CA itself is away its orders do not count as failures: the reason is there all the same.
+    .filter((row) => row.state === 'failed')
     .slice(0, MAX_REASONS)) {
     failed.set({ from, name: names[0] ?? '', reason: lastError.slice(0, MAX_REASON_CHARS) }, failures);
   }

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFile, readFile } from 'node:fs/promises';
 import { get, globalAgent } from 'node:https';
+import { createServer } from 'node:net';
 import acme from 'acme-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCaFront } from '../../support/ca-front.ts';
@@ -131,6 +133,32 @@ describe.skipIf(missing)('a step-ca', () => {
       /could not verify deaf\.test by tls-alpn-01 \(connection\): .*; seen from here, deaf\.test:\d+ .*ECONNREFUSED/,
     );
   });
+
+  // step-ca waits 30 s for such a name, and cuts the connection of who asked: that is no outage of the CA.
+  it('that looks at names where nothing answers gives others their certificates, and says which were not', async () => {
+    const silent = createServer(() => undefined).listen(ca.httpPort, '127.0.0.9');
+    await once(silent, 'listening');
+    const holes = ['hole1.test', 'hole2.test'];
+    for (const name of holes) {
+      const body = JSON.stringify({ host: name, addresses: ['127.0.0.9'] });
+      await fetch(`http://127.0.0.1:${ca.dnsManagementPort}/add-a`, { method: 'POST', body });
+    }
+    await using it = await manage({
+      resolvers: { mesh: { caServer: ca.directory, caCertificates: [ca.rootFile], httpChallenge: {} } },
+      responder: ca,
+      maxOrders: 2,
+    });
+    it.want(...holes);
+    await waitFor('both to be looked at', () => it.manager.status().every(({ state }) => state === 'ordering'));
+    it.want(...holes, 'sound.test');
+    await it.certificate('sound.test', { timeoutMs: 90_000 });
+    const failed = it.manager.status().filter(({ main }) => holes.includes(main));
+    expect(failed.map(({ lastError }) => lastError?.slice(0, 42))).toEqual(
+      holes.map((name) => `the CA could not verify ${name} by http-01`.slice(0, 42)),
+    );
+    expect(it.manager.resolvers()[0]?.outage).toBeUndefined();
+    silent.close();
+  }, 120_000);
 
   it('revokes a certificate, and gives another one with another key', async () => {
     await using it = await manage({
