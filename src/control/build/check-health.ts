@@ -34,8 +34,12 @@ function activeIsSound(check: HealthCheck, subject: Subject): boolean {
   if (check.status !== 0 && (check.status < 100 || check.status > 599)) {
     wrong('status', `${check.status} is no status`, 'write 100 to 599, or leave it out for 200 to 399');
   }
-  if (check.path !== undefined && check.path !== '' && !check.path.startsWith('/')) {
-    wrong('path', `the path "${check.path}" does not start with /`, `write /${check.path}`);
+  if (check.path !== undefined && /^(\w+:|\/\/)/.test(check.path)) {
+    wrong(
+      'path',
+      `"${check.path}" is no path`,
+      'write only the path, as `/health`, and where needed `scheme` and `port`',
+    );
   }
   if (sound && check.timeout > check.interval) {
     const message = `the timeout (${check.timeout / 1_000} s) is longer than the interval (${check.interval / 1_000} s): a server that hangs is checked less often`;

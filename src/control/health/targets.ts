@@ -60,12 +60,19 @@ function targetOf(
   const headers: Record<string, string> = { ...config.headers };
   if (config.hostname !== undefined && config.hostname !== '') headers.Host = config.hostname;
   const content = JSON.stringify([service, server.url, config, secure ? transport : null]);
-  return { service, url: server.url, key: content, config, run: () => run(config, address, headers) };
+  return {
+    service,
+    url: server.url,
+    key: content,
+    config,
+    run: () => run(config, address, pathOf(config, url), headers),
+  };
 }
 
 function run(
   config: HealthCheck,
   address: CheckAddress,
+  path: string,
   headers: Readonly<Record<string, string>>,
 ): Promise<CheckResult> {
   switch (config.mode) {
@@ -77,7 +84,7 @@ function run(
       return checkHttp({
         address,
         method: config.method,
-        path: config.path ?? '/',
+        path,
         headers,
         status: config.status,
         body: config.body,
@@ -85,6 +92,12 @@ function run(
         timeoutMs: config.timeout,
       });
   }
+}
+
+/** The check's path as a link on the server's own URL, as Traefik has it: `health` and `/health` are the same. */
+function pathOf({ path = '' }: HealthCheck, server: URL): string {
+  const { pathname, search } = new URL(path, server);
+  return pathname + search;
 }
 
 function portOf(url: URL): number {

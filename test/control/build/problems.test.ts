@@ -371,10 +371,10 @@ const CASES: readonly Case[] = [
     symptom: 'a health check whose path is no path',
     yaml: router(
       `${RULE}\nservice: app`,
-      '  services:\n    app:\n      loadBalancer:\n        servers: [{url: "http://a"}]\n        healthCheck: {path: «health}\n',
+      '  services:\n    app:\n      loadBalancer:\n        servers: [{url: "http://a"}]\n        healthCheck: {path: «"http://b/health"}\n',
     ),
     code: 'bad-value',
-    message: /the path "health" does not start with \/; the servers are not checked/,
+    message: /"http:\/\/b\/health" is no path; the servers are not checked/,
     status: 'enabled',
   },
   {

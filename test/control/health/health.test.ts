@@ -6,10 +6,15 @@ import { waitFor } from '../../support/wait-for.ts';
 
 let health: Health;
 let sick: HttpUpstream;
+let paths: (string | undefined)[] = [];
 
 beforeEach(async () => {
+  paths = [];
   health = new Health({ publish: () => {}, log: () => {} });
-  sick = await startHttpUpstream((_, response) => void response.writeHead(503).end());
+  sick = await startHttpUpstream((request, response) => {
+    paths.push(request.url);
+    response.writeHead(503).end();
+  });
 });
 afterEach(async () => {
   await health.close();
@@ -66,4 +71,14 @@ it('who is drained can be undrained while no file names it', () => {
   health.follow(snapshot(null));
   expect(health.drain('app', sick.url, false)).toBe(null);
   expect(health.drain('app', sick.url, false)).toMatch(/no service/);
+});
+
+it.each([
+  ['/health?deep=1', '/health?deep=1'],
+  ['health', '/health'],
+  ['/with space', '/with%20space'],
+  ['', '/'],
+])('the path %o is asked for as %s', async (path, asked) => {
+  health.follow(snapshot({ path }));
+  await waitFor('the check', () => paths[0] === asked);
 });
