@@ -156,8 +156,8 @@ export class Issuer {
     if (error.kind === 'broken') entry.refusals = 0;
     else entry.refusals++;
     const remaining = entry.remaining(now);
-    const { failures, refusals } = entry;
-    const wait = retryDelay({ failures, refusals, remaining, retryAfter: error.retryAfterMs, random: Math.random() });
+    const { failures } = entry;
+    const wait = retryDelay({ failures, remaining, retryAfter: error.retryAfterMs, random: Math.random() });
     entry.due = now + wait;
     const again = entry.said?.message === gist(error.message) && now - entry.said.at < SAY_AGAIN_MS;
     // A CA that stumbles once (its database was busy, say) is no error yet.

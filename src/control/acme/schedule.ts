@@ -11,9 +11,6 @@ const KEEP_AT_LEAST_MS = 3_600_000;
 const FIRST_RETRY_MS = 2_000;
 const MAX_RETRY_MS = 15 * 60_000;
 const MAX_RETRY_UNSERVED_MS = 10_000;
-/** After this many refusals in a row (about five minutes of them), a CA is asked less often for names it does not give. */
-const PATIENT_AFTER = 30;
-const MAX_RETRY_PATIENT_MS = 60_000;
 /** Where the CA itself is away: it is asked for its directory only, and often enough to be found within 10 s of its return. */
 const MAX_OUTAGE_RETRY_UNSERVED_MS = 4_000;
 const FIRST_OUTAGE_RETRY_MS = 1_000;
@@ -63,8 +60,6 @@ export function windowTime(
 export interface RetryState {
   /** Failures in a row, this one included. */
   readonly failures: number;
-  /** Of these, the refusals in a row. */
-  readonly refusals?: number;
   /** What is left of the certificate that is served, in milliseconds; 0 or less where nothing valid is. */
   readonly remaining: number;
   /** What the CA asked for, in milliseconds. */
@@ -77,16 +72,16 @@ export interface RetryState {
  * How long to wait before the next order after one that failed: exponential, at most the smaller of 15 minutes and a tenth of
  * what remains, and 10 s where nothing valid is served. A CA's Retry-After is heeded up to the same limit.
  */
-export function retryDelay({ failures, refusals = 0, remaining, retryAfter = 0, random }: RetryState): number {
-  const cap = retryCap(refusals, remaining);
+export function retryDelay({ failures, remaining, retryAfter = 0, random }: RetryState): number {
+  const cap = retryCap(remaining);
   const backoff = FIRST_RETRY_MS * 2 ** Math.min(failures - 1, 20);
   return spread(Math.min(Math.max(backoff, retryAfter), cap), random);
 }
 
 /** The longest wait that {@link retryDelay} gives, in milliseconds. */
-export function retryCap(refusals: number, remaining: number): number {
+function retryCap(remaining: number): number {
   if (remaining > 0) return Math.max(Math.min(MAX_RETRY_MS, remaining / 10), FIRST_RETRY_MS);
-  return refusals > PATIENT_AFTER ? MAX_RETRY_PATIENT_MS : MAX_RETRY_UNSERVED_MS;
+  return MAX_RETRY_UNSERVED_MS;
 }
 
 /** As {@link retryDelay} for a CA that cannot be reached; `remaining` is the least over its certificates. */

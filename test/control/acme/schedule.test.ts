@@ -64,8 +64,8 @@ describe('the wait after a failure', () => {
     expect(retryDelay({ failures: 1, remaining: 0, retryAfter: DAY, random })).toBe(10_000);
   });
 
-  it('grows to a minute where a CA has said no for five minutes', () => {
-    expect(retryDelay({ failures: 40, refusals: 40, remaining: 0, random })).toBe(MINUTE);
+  it('stays at 10 s however long nothing valid is served: what is mended is seen soon', () => {
+    expect(retryDelay({ failures: 10_000, remaining: 0, random })).toBe(10_000);
   });
 
   it('is spread by a fifth at most', () => {
