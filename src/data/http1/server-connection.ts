@@ -70,6 +70,8 @@ for (let id = 0; id < 32; id++) {
 }
 
 const DATE = mark(H.DATE);
+const CLIENT_CLOSED = 'the client closed the connection';
+
 const FORWARDED_SERVER = mark(H.X_FORWARDED_SERVER);
 
 const parser = new RequestParser();
@@ -168,7 +170,7 @@ export class ServerConnection implements ClientStream {
 
   /** Ends it at once, whatever is under way. */
   destroy(): void {
-    if (!this.#tunnel) this.#gone(new ProxyError('PROXY_DRAINING', 'the time for what was under way was over'));
+    if (!this.#tunnel) this.#gone('the time for what was under way was over', 'PROXY_DRAINING');
     this.socket.destroy();
   }
 
@@ -200,7 +202,7 @@ export class ServerConnection implements ClientStream {
       this.#stalledLength = pending;
       this.#stalledAt = now;
     } else if (now - this.#stalledAt > idle) {
-      this.#gone(clientGone('the client stopped reading'));
+      this.#gone('the client stopped reading');
       this.socket.destroy();
       return true;
     }
@@ -761,11 +763,13 @@ export class ServerConnection implements ClientStream {
     exchange.fail(error);
   }
 
-  /** Nobody is there for the answer any more; the error says whose doing that was. */
-  #gone(error: ProxyError): void {
+  /** Nobody is there for the answer any more; the code says whose doing that was. */
+  #gone(detail: string, code: 'CLIENT_GONE' | 'PROXY_DRAINING' = 'CLIENT_GONE'): void {
     const exchange = this.#exchange;
+    // Most connections end between requests: an error, with its stack, is made where there is something to tell.
     if (exchange === null) return;
     this.#exchange = null;
+    const error = new ProxyError(code, detail);
     if (!exchange.finished && exchange.error === null) {
       exchange.error = error;
       if (!exchange.started) exchange.status = error.status;
@@ -788,20 +792,20 @@ export class ServerConnection implements ClientStream {
 
   /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */
   readonly #onEnd = (): void => {
-    if (this.#exchange !== null && !this.#closing) this.#gone(clientGone());
+    if (!this.#closing) this.#gone(CLIENT_CLOSED);
     this.socket.destroySoon();
   };
 
   readonly #onError = (): void => {
     // Of a tunnel the error is noted by who runs it.
     if (this.#tunnel) return;
-    this.#gone(clientGone('the connection to the client broke'));
+    this.#gone('the connection to the client broke');
     this.socket.destroy();
   };
 
   readonly #onSocketClose = (): void => {
     this.#closed = true;
-    if (!this.#tunnel) this.#gone(clientGone());
+    if (!this.#tunnel) this.#gone(CLIENT_CLOSED);
     this.#onClose(this);
   };
 
@@ -841,8 +845,4 @@ function upgradeOf({ method, headers }: RequestHead): string | null {
   if (value === '' || value.split(',').some((token) => /^\s*h2c?\s*($|\/)/.test(token))) return null;
   // RFC 6455 §4.1: the handshake is a GET. A backend that does not look must not be asked.
   return value === 'websocket' && method !== 'GET' ? null : value;
-}
-
-function clientGone(detail = 'the client closed the connection'): ProxyError {
-  return new ProxyError('CLIENT_GONE', detail);
 }

@@ -105,6 +105,7 @@ export class TlsTerminator {
       stopPeeking();
       socket.off('end', onEnd);
       socket.off('close', onEnd);
+      tls?.off('end', onEnd);
       for (const side of [socket, tls]) side?.off('error', onError).on('error', destroyFailed);
       return true;
     };
@@ -157,6 +158,7 @@ export class TlsTerminator {
       socket.off('end', onEnd);
       tls = wrapped;
       wrapped.on('error', onError);
+      wrapped.on('end', onEnd);
       wrapped.once('secure', () => {
         if (settle()) closeWith(wrapped);
       });
@@ -187,6 +189,8 @@ export class TlsTerminator {
       socket.off('end', onEnd);
       tls = wrapped;
       wrapped.on('error', onError);
+      // The TLS side alone is told from here on: who leaves in the middle is not kept until the timeout.
+      wrapped.on('end', onEnd);
       wrapped.once('secure', () => onSecure(wrapped, options));
       attempt(() => feedServerSocket(wrapped, bytes));
     };

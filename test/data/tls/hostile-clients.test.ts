@@ -39,6 +39,18 @@ describe('hostile and broken clients', () => {
     return bytes;
   }
 
+  it('lets go at once of a client that leaves between the hellos and its Finished', async () => {
+    const { server, port } = await serve(tlsSnapshot(fallback, all));
+    const client = await raw(port);
+    client.write(await recordedHello('a.test'));
+    await once(client, 'data');
+    expect(server.terminator.pending).toBe(1);
+    client.end();
+    // Far from the time that a handshake may take.
+    await until(() => server.terminator.failures.closed === 1);
+    expect(server.terminator.pending).toBe(0);
+  });
+
   it('takes a hello that arrives byte by byte', async () => {
     const { port } = await serve(tlsSnapshot(fallback, all));
     const outer = await raw(port);

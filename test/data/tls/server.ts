@@ -26,7 +26,7 @@ export class TestServer {
   ) {
     this.runtime = compileTls(snapshot, { websecure: bindings }, undefined, settings);
     this.terminator = new TlsTerminator({ entryPoint: () => this.runtime.entryPoint('websecure'), ...settings });
-    this.#server = createServer((socket) => {
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       this.terminator.accept(socket, (error, tls, info) => {
