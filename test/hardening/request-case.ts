@@ -42,6 +42,8 @@ export interface RequestCase {
   readonly faultInBody?: true;
   /** Nothing is sent behind the bytes. Else a request for `/smuggled` follows refused and cut ones in the same write. */
   readonly alone?: true;
+  /** Only in one piece: byte by byte the last ones may come behind the answer, and are then a next request. */
+  readonly whole?: true;
   /** The client half-closes behind the bytes. */
   readonly end?: true;
   /** To the entry point that waits 1 s for a head. */

@@ -51,6 +51,7 @@ export const SWITCHING: readonly RequestCase[] = [
     source: H2C,
     bytes: `${get('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', SETTINGS)}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`,
     expect: { outcome: 'served', statuses: [200], sees: [notSwitched], closes: true },
+    whole: true,
   },
   ...[
     ['h2c', get('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', SETTINGS)],
@@ -66,6 +67,7 @@ export const SWITCHING: readonly RequestCase[] = [
       source: H2C,
       bytes: `${bytes}${SMUGGLED}`,
       expect: { outcome: 'served', statuses: [200], sees: [{ headers: { upgrade: null } }], closes: true },
+      whole: true,
     }),
   ),
   refused('the preface of HTTP/2', 'RFC 9113 §3.4', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 505]),
