@@ -1,7 +1,8 @@
-import { lstatSync, mkdirSync, realpathSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from './make-directory.ts';
 
 /**
  * Keeps what Node makes of our files (types stripped, compiled) for the next start, which is then about three times as fast.
@@ -21,7 +22,7 @@ export function keepCompiled(env: NodeJS.ProcessEnv): void {
 export function privateCache(given: string, home: () => string = () => userInfo().homedir): string | null {
   try {
     const directory = join(given === '' ? join(home(), '.cache', 'phoenix-proxy') : given, 'compiled');
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory, 0o700);
     const path = realpathSync(directory);
     return isPrivate(path) ? path : null;
   } catch {

@@ -1,8 +1,9 @@
-import { constants, fstatSync, mkdirSync, openSync } from 'node:fs';
+import { constants, fstatSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { explainLogFile } from './core/log-file.ts';
 import { OperatorError } from './core/operator-error.ts';
+import { makeDirectory } from './make-directory.ts';
 
 const STDOUT = 1;
 
@@ -23,24 +24,11 @@ export function openLog(path: string, setting: string): number {
       return open();
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-      makeDirectory(dirname(path));
+      makeDirectory(dirname(path), 0o755);
       return open();
     }
   } catch (error) {
     throw new OperatorError(explainLogFile(path, setting, error), { cause: error });
-  }
-}
-
-/** One after the other: below /proc the recursive call of Node.js never returns. */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o755 });
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    makeDirectory(dirname(path));
-    mkdirSync(path, { mode: 0o755 });
   }
 }
 
