@@ -25,8 +25,8 @@ export interface GateVerdict {
   readonly reason: string;
 }
 
-/** What two runs on the same quiet machine differ by, besides the noise within a run: the compiler's luck, memory layout. */
-export const MARGIN_SAME_MACHINE = 0.1;
+/** What two runs on the same quiet machine differ by, besides the noise within a run: the compiler's luck, memory layout. Seen: 11 %. */
+export const MARGIN_SAME_MACHINE = 0.15;
 /** On another processor the kernel's share of a request weighs differently from JavaScript's. */
 export const MARGIN_OTHER_MACHINE = 0.25;
 /** However noisy the machine is, what costs half as much again is a failure. */
