@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { parseCaAddress } from '../../core/config/ca-address.ts';
+import { hostOf, portOf } from '../../core/url-address.ts';
 import { AcmeError } from './acme-error.ts';
 import type { Lookup } from './types.ts';
 
@@ -46,7 +47,7 @@ export class CaEndpoint {
 
   /** Host and port to connect to for a URL of this CA. Only the CA's own host is pinned. */
   target(url: URL): { readonly host: string; readonly port: number } {
-    const bare = url.hostname.replace(/^\[(.*)\]$/, '$1');
+    const bare = hostOf(url);
     const port = portOf(url);
     if (this.#pin === undefined || url.host !== this.url.host) return { host: bare, port };
     return { host: this.#pin.host, port: this.#pin.port ?? port };
@@ -96,10 +97,6 @@ export class CaEndpoint {
       );
     }
   }
-}
-
-function portOf(url: URL): number {
-  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
 }
 
 function parsePin(value: string): { readonly host: string; readonly port: number | undefined } {

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { createSecureContext } from 'node:tls';
+import { hostOf } from '../../core/url-address.ts';
 import { AcmeError } from './acme-error.ts';
 import type { CaEndpoint } from './ca-endpoint.ts';
 import { unreachable } from './ca-unreachable.ts';
@@ -79,7 +80,7 @@ function exchange(endpoint: CaEndpoint, agent: Agent, what: CaRequest): Promise<
   const plain = url.protocol === 'http:';
   const request = (plain ? httpRequest : httpsRequest)({
     method: what.method,
-    hostname: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    hostname: hostOf(url),
     port: target.port,
     path: `${url.pathname}${url.search}`,
     headers: { ...what.headers, host: url.host },

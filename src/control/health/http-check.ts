@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { hostOf, portOf } from '../../core/url-address.ts';
 import { type CheckAddress, type CheckResult, failureOf, late } from './check-result.ts';
 import { tlsOptions } from './tls-options.ts';
 
@@ -124,8 +125,8 @@ function target(
     return null;
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  const host = hostOf(url);
+  const port = portOf(url);
   const same = host === from.host && port === from.port;
   // Another server gets no Host, and no headers, that were meant for this one.
   return {

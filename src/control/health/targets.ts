@@ -1,5 +1,6 @@
 import type { HealthCheck, Server } from '../../core/config/dynamic.ts';
 import type { ServersTransportSnapshot, Snapshot } from '../../core/snapshot.ts';
+import { hostOf, portOf } from '../../core/url-address.ts';
 import type { CheckAddress, CheckResult } from './check-result.ts';
 import { checkGrpc } from './grpc-check.ts';
 import { checkHttp } from './http-check.ts';
@@ -40,7 +41,7 @@ function targetOf(
   const url = new URL(server.url);
   const scheme = config.scheme !== undefined && config.scheme !== '' ? config.scheme : url.protocol.slice(0, -1);
   const secure = scheme === 'https';
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(url);
   const port = config.port !== undefined && config.port !== 0 ? config.port : portOf(url);
   const address: CheckAddress = {
     host,
@@ -98,8 +99,4 @@ function run(
 function pathOf({ path = '' }: HealthCheck, server: URL): string {
   const { pathname, search } = new URL(path, server);
   return pathname + search;
-}
-
-function portOf(url: URL): number {
-  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
 }

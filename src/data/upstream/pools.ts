@@ -2,6 +2,7 @@ import tls from 'node:tls';
 import type { ProxyError } from '../../core/errors.ts';
 import type { ServersTransportSnapshot, Snapshot } from '../../core/snapshot.ts';
 import { mapVersion } from '../../core/tls/versions.ts';
+import { hostOf, portOf } from '../../core/url-address.ts';
 import { type PoolTarget, UpstreamPool } from './pool.ts';
 
 /** Connections to one upstream address, in one worker. Beyond it requests are refused rather than the machine brought down. */
@@ -39,8 +40,8 @@ export class Pools {
   server(serverUrl: string, transportName: string, maxIdle?: number): Reach {
     const url = new URL(serverUrl);
     const secure = url.protocol === 'https:';
-    const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
-    const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port);
+    const host = hostOf(url);
+    const port = portOf(url);
     const transport = this.#snapshot.http.serversTransports[transportName];
     if (transport === undefined && transportName !== 'default@internal') {
       throw new Error(`the serversTransport ${transportName} does not exist`);
