@@ -18,6 +18,8 @@ import { mark } from '../headers/header-list.ts';
 import { FORWARDED, H, HOP_BY_HOP } from '../headers/known.ts';
 import { latin1 } from '../latin1.ts';
 import { ALLOWED_METHODS } from '../options.ts';
+import { readInto } from '../read-into.ts';
+import { SocketWriter } from '../socket-writer.ts';
 import { resetConnection } from '../tls/server-socket.ts';
 import { ChunkedDecoder } from './chunked.ts';
 import { dateLine } from './date-line.ts';
@@ -48,8 +50,6 @@ export interface Http1Service {
 
 /** Pieces up to this size are copied into one write with what surrounds them; larger ones are written where they lie. */
 const COPY_LIMIT = 4_096;
-/** What is held back to be written together. */
-const HELD_LIMIT = 16_384;
 /** A request body that nobody wants is read to its end up to this size, so that the connection can be used again. */
 const DISCARD_LIMIT = 262_144;
 /** A head that comes in pieces is parsed anew at each of them while it is this short; later only as lines end. */
@@ -58,6 +58,15 @@ const EAGER_LIMIT = 4_096;
 const STASH_LIMIT = 65_536;
 /** How long a closed connection is still read, so that the client sees the response before the reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
+
+/**
+ * Every connection of the worker is read into this, one after the other. Heads are parsed where they lie; what is kept longer
+ * than the call that read it is copied.
+ */
+const SHARED_READ: Buffer = Buffer.allocUnsafeSlow(65_536);
+/** Bytes that one read brings at most: what has come in full is likely to go on, and is worth memory of its own. */
+const PLAIN_READ = SHARED_READ.length;
+const TLS_READ = 16_384;
 
 const RESPONSE_SKIP = mark(H.CONTENT_LENGTH, H.TRAILER);
 const RESPONSE_SKIP_KEEPING_LENGTH = mark(H.TRAILER);
@@ -97,6 +106,7 @@ export class ServerConnection implements ClientStream {
   readonly peer: Peer;
   onDrain: (() => void) | null = null;
 
+  readonly #out: SocketWriter;
   readonly #service: Http1Service;
   readonly #onClose: (connection: ServerConnection) => void;
   readonly #openedAt = clock.now;
@@ -104,6 +114,10 @@ export class ServerConnection implements ClientStream {
   #head: HeadBuffer | null = null;
   #stash: Buffer | null = null;
   #reading = false;
+  /** What is being read lies in {@link SHARED_READ}. */
+  #borrowed = false;
+  /** The last read was one of a body and filled its memory. */
+  #full = false;
   #paused = false;
   #keepAlive = true;
   /** The request under way is the client's last, by its own word. */
@@ -126,7 +140,6 @@ export class ServerConnection implements ClientStream {
   #response: ResponseState = 'none';
   #framing: 'none' | 'length' | 'chunked' | 'close' = 'none';
   #left = 0;
-  #held = '';
   #continued = false;
 
   /** When something must have happened, on the coarse clock; 0 = no deadline. */
@@ -140,11 +153,14 @@ export class ServerConnection implements ClientStream {
 
   constructor(socket: Socket, peer: Peer, service: Http1Service, onClose: (connection: ServerConnection) => void) {
     this.socket = socket;
+    this.#out = new SocketWriter(socket);
     this.peer = peer;
     this.#service = service;
     this.#onClose = onClose;
     this.#lastRead = clock.now;
     this.#deadline = after(service.timeouts.headerMs);
+    readInto(socket, this.#nextRead, this.#onRead);
+    // For what was read before, and for a Node whose reads cannot be had so.
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('error', this.#onError);
@@ -197,7 +213,7 @@ export class ServerConnection implements ClientStream {
       this.#failExchange(new ProxyError('CLIENT_BODY_TIMEOUT'));
       return true;
     }
-    const pending = this.socket.writableLength;
+    const { pending } = this.#out;
     if (pending === 0 || pending !== this.#stalledLength) {
       this.#stalledLength = pending;
       this.#stalledAt = now;
@@ -210,6 +226,31 @@ export class ServerConnection implements ClientStream {
   }
 
   // Reading.
+
+  readonly #nextRead = (): Buffer => {
+    if (!this.#full) return SHARED_READ;
+    return Buffer.allocUnsafeSlow(this.peer.tls === null ? PLAIN_READ : TLS_READ);
+  };
+
+  readonly #onRead = (n: number, buf: Buffer): boolean => {
+    const shared = buf === SHARED_READ;
+    if (this.#tunnel) {
+      this.#full = false;
+      return this.socket.push(copyOf(buf, n));
+    }
+    if (this.#exchange === null) {
+      this.#full = false;
+      this.#borrowed = shared;
+      this.#onData(buf.subarray(0, n));
+      this.#borrowed = false;
+    } else {
+      const limit = this.peer.tls === null ? PLAIN_READ : TLS_READ;
+      this.#full = n >= limit && !this.#bodyDone;
+      // Whoever keeps a small piece must not keep the memory of a large one.
+      this.#onData(shared || n < limit / 2 ? copyOf(buf, n) : buf.subarray(0, n));
+    }
+    return true;
+  };
 
   readonly #onData = (chunk: Buffer): void => {
     this.#lastRead = clock.now;
@@ -244,6 +285,8 @@ export class ServerConnection implements ClientStream {
     let next: Buffer | null = first;
     while (next !== null) {
       this.#readHead(next);
+      // What follows comes from the stash, which is ours.
+      this.#borrowed = false;
       next = null;
       if (this.#exchange === null && this.#stash !== null && !this.#closing && !this.#closed) {
         if (this.socket.writableNeedDrain) break;
@@ -378,12 +421,18 @@ export class ServerConnection implements ClientStream {
 
     this.#exchange = exchange;
     // What came of the body is read before anything is forwarded: a body known to be bad takes its head with it.
-    let rest = end;
-    if (!this.#bodyDone && end < buf.length) {
-      rest = this.#feed(buf, end);
+    if (end < buf.length) {
+      let rest = end;
+      let bytes = buf;
+      if (this.#borrowed) {
+        bytes = Buffer.from(buf.subarray(end));
+        rest = 0;
+        this.#borrowed = false;
+      }
+      if (!this.#bodyDone) rest = this.#feed(bytes, rest);
       if (rest < 0) return;
+      if (rest < bytes.length) this.#keepForLater(bytes, rest);
     }
-    if (rest < buf.length) this.#keepForLater(buf, rest);
     service.dispatch(exchange);
   }
 
@@ -493,7 +542,8 @@ export class ServerConnection implements ClientStream {
   }
 
   #keepForLater(buf: Buffer, from: number): void {
-    const rest = from === 0 ? buf : buf.subarray(from);
+    let rest = from === 0 ? buf : buf.subarray(from);
+    if (this.#borrowed) rest = Buffer.from(rest);
     this.#stash = this.#stash === null ? rest : Buffer.concat([this.#stash, rest]);
     if (this.#stash.length > STASH_LIMIT) this.#pause();
   }
@@ -519,7 +569,8 @@ export class ServerConnection implements ClientStream {
       if (this.#continued || this.#exchange?.expectsContinue !== true) return;
       this.#continued = true;
     }
-    this.socket.write(`HTTP/1.1 ${status} ${reason}\r\n${headers.lines(RESPONSE_SKIP)}\r\n`, 'latin1');
+    this.#out.hold(`HTTP/1.1 ${status} ${reason}\r\n${headers.lines(RESPONSE_SKIP)}\r\n`);
+    this.#out.flushLater();
   }
 
   start(response: ResponseStart): void {
@@ -554,7 +605,10 @@ export class ServerConnection implements ClientStream {
     let connection = '';
     if (!this.#keepAlive) connection = 'Connection: close\r\n';
     else if (this.#minor === 0) connection = 'Connection: keep-alive\r\n';
-    this.#held = `HTTP/1.1 ${status} ${response.reason}\r\n${response.headers.lines(skip)}${framing}${connection}\r\n`;
+    this.#out.mark();
+    this.#out.hold(
+      `HTTP/1.1 ${status} ${response.reason}\r\n${response.headers.lines(skip)}${framing}${connection}\r\n`,
+    );
   }
 
   data(chunk: Buffer): boolean {
@@ -572,29 +626,18 @@ export class ServerConnection implements ClientStream {
         return true;
       }
     }
-    const socket = this.socket;
-    const pending = socket.writableLength;
+    const { socket } = this;
+    const out = this.#out;
     if (size <= COPY_LIMIT) {
-      this.#held +=
-        framing === 'chunked' ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size);
-      if (this.#held.length > HELD_LIMIT) this.flush();
+      out.hold(
+        framing === 'chunked' ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size),
+      );
       return !socket.writableNeedDrain;
     }
-    if (framing === 'chunked') {
-      socket.cork();
-      socket.write(`${this.#held}${size.toString(16)}\r\n`, 'latin1');
-      socket.write(chunk);
-      this.#held = '\r\n';
-      socket.uncork();
-    } else if (this.#held !== '') {
-      socket.cork();
-      socket.write(this.#held, 'latin1');
-      socket.write(chunk);
-      this.#held = '';
-      socket.uncork();
-    } else {
-      socket.write(chunk);
-    }
+    const pending = socket.writableLength;
+    if (framing === 'chunked') out.hold(`${size.toString(16)}\r\n`);
+    out.write(chunk);
+    if (framing === 'chunked') out.hold('\r\n');
     // A plain socket reads from the chunk until the kernel has taken all of it. A TLS socket has encrypted it by now, unless
     // an earlier write was still under way, and this one waits behind it as it is.
     if (this.peer.tls === null ? socket.writableLength !== 0 : pending !== 0) keepChunk();
@@ -602,10 +645,7 @@ export class ServerConnection implements ClientStream {
   }
 
   flush(): void {
-    if (this.#held === '') return;
-    const held = this.#held;
-    this.#held = '';
-    this.socket.write(held, 'latin1');
+    this.#out.flushLater();
   }
 
   end(trailers: HeaderList | null): void {
@@ -615,9 +655,9 @@ export class ServerConnection implements ClientStream {
       return;
     }
     if (this.#framing === 'chunked') {
-      this.#held += trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.lines(RESPONSE_SKIP)}\r\n`;
+      this.#out.hold(trailers === null ? '0\r\n\r\n' : `0\r\n${trailers.lines(RESPONSE_SKIP)}\r\n`);
     }
-    this.flush();
+    this.#out.flushLater();
     this.#response = 'ended';
     this.#next();
   }
@@ -626,10 +666,12 @@ export class ServerConnection implements ClientStream {
     const exchange = this.#exchange;
     if (exchange !== null) {
       exchange.error ??= error;
-      const reset = this.#framing === 'close' && this.#response === 'started';
+      const started = this.#response === 'started';
+      const reset = started && this.#framing === 'close';
       this.#response = 'ended';
       this.#exchange = null;
-      this.#held = '';
+      // What of it was not written yet never was: the answers before it go out.
+      if (started) this.#out.takeBack();
       exchange.finish();
       // Where the end of the connection ends the body, only a reset says that this was not it.
       if (reset) {
@@ -639,6 +681,7 @@ export class ServerConnection implements ClientStream {
     }
     this.#closing = true;
     this.#deadline = after(LINGER_MS);
+    this.#out.flush();
     this.socket.destroySoon();
   }
 
@@ -655,10 +698,10 @@ export class ServerConnection implements ClientStream {
     socket.removeListener('data', this.#onData);
     socket.removeListener('end', this.#onEnd);
     socket.removeListener('drain', this.#onSocketDrain);
-    socket.write(
+    this.#out.hold(
       `HTTP/1.1 101 Switching Protocols\r\n${headers.lines(RESPONSE_SKIP)}Connection: Upgrade\r\nUpgrade: ${headers.getKnown(H.UPGRADE) ?? exchange.upgrade}\r\n\r\n`,
-      'latin1',
     );
+    this.#out.flush();
     return { head, socket };
   }
 
@@ -708,6 +751,7 @@ export class ServerConnection implements ClientStream {
   /** Closes in good order: what was written goes out, and what the client still sends is read for a while. */
   #close(linger = false): void {
     if (this.#closing || this.#closed) return;
+    this.#out.flush();
     this.#closing = true;
     this.#stash = null;
     const exchange = this.#exchange;
@@ -715,7 +759,7 @@ export class ServerConnection implements ClientStream {
     exchange?.finish();
     const socket = this.socket;
     if (this.#bodyDone && !this.#paused && !linger) {
-      if (socket.writableLength === 0 && this.peer.tls === null) socket.destroy();
+      if (this.#out.pending === 0 && this.peer.tls === null) socket.destroy();
       else socket.destroySoon();
       this.#deadline = after(LINGER_MS);
       return;
@@ -739,9 +783,8 @@ export class ServerConnection implements ClientStream {
     this.#bodyDone = false;
     const body = `${status} ${reasonOf(status)}\n`;
     const allow = status === 405 ? ALLOW_LINE : '';
-    this.socket.write(
+    this.#out.hold(
       `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${dateLine()}${allow}Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-      'latin1',
     );
     this.#close();
   }
@@ -792,7 +835,11 @@ export class ServerConnection implements ClientStream {
 
   /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */
   readonly #onEnd = (): void => {
-    if (!this.#closing) this.#gone(CLIENT_CLOSED);
+    if (!this.#closing) {
+      // Answers to what it asked before, that this turn has not written yet.
+      this.#out.flush();
+      this.#gone(CLIENT_CLOSED);
+    }
     this.socket.destroySoon();
   };
 
@@ -820,6 +867,10 @@ export class ServerConnection implements ClientStream {
       this.#process(stash);
     }
   };
+}
+
+function copyOf(buf: Buffer, n: number): Buffer {
+  return Buffer.from(buf.subarray(0, n));
 }
 
 function after(ms: number): number {

@@ -9,6 +9,7 @@ import { HeadBuffer } from '../http1/head-buffer.ts';
 import { MAX_INFORMATIONAL, RESPONSE_LIMITS } from '../http1/limits.ts';
 import { ResponseParser, type UpstreamHead } from '../http1/response-head.ts';
 import { latin1 } from '../latin1.ts';
+import { SocketWriter } from '../socket-writer.ts';
 import { canStillRead } from './keep-reading.ts';
 
 /** Who gets what an upstream says. Each call is made at most as often as the protocol allows; `onFail` ends everything. */
@@ -43,6 +44,8 @@ const parser = new ResponseParser();
 
 /** A head in pieces is parsed anew at each of them while it is this short; later only as lines end. */
 const EAGER_LIMIT = 4_096;
+/** Pieces of a request's body up to this size are copied into one write with what surrounds them. */
+const COPY_LIMIT = 4_096;
 /** First read buffer of a connection, and the one for large bodies. */
 const SMALL_READ = 16_384;
 const LARGE_READ = 65_536;
@@ -91,6 +94,7 @@ export class UpstreamConnection {
   /** Which of the addresses of its name, as they changed, it belongs to; see Addresses. */
   addressVersion = 0;
 
+  readonly #out: SocketWriter;
   readonly #owner: ConnectionOwner;
   readonly #buffer: ReadBuffer | null;
   #state: State = 'idle';
@@ -111,7 +115,6 @@ export class UpstreamConnection {
   /** Nothing more can be written; the response may be on its way. */
   #deaf = false;
   #paused = false;
-  #held = '';
   /** Milliseconds, 0 = no limit: until the response begins, and between two pieces of it. */
   #firstByteMs = 0;
   #idleMs = 0;
@@ -121,6 +124,7 @@ export class UpstreamConnection {
   /** @param buffer set where the socket was made with `onread`; reads then come by {@link read} */
   constructor(socket: Socket | TLSSocket, owner: ConnectionOwner, buffer: ReadBuffer | null) {
     this.socket = socket;
+    this.#out = new SocketWriter(socket);
     this.#owner = owner;
     this.#buffer = buffer;
     if (buffer === null) socket.on('data', (chunk: Buffer) => this.#onBytes(chunk, chunk.length));
@@ -151,8 +155,8 @@ export class UpstreamConnection {
   }
 
   /**
-   * Sends a request's head. The head is held until the first body bytes, {@link endBody} or {@link flush}, so that a small
-   * request is one write.
+   * Sends a request's head. It is written at the end of the turn, or of a request with a body after {@link flush}: with the
+   * body bytes that have come by then, so that a small request is one write.
    */
   request(
     receiver: UpstreamReceiver,
@@ -177,8 +181,8 @@ export class UpstreamConnection {
     this.#idleMs = 0;
     this.#deadline = 0;
     this.uses++;
-    if (body === 'none') this.socket.write(head, 'latin1');
-    else this.#held = head;
+    this.#out.hold(head);
+    if (body === 'none') this.#out.flushLater();
   }
 
   /** Limits the silence of the response, in milliseconds; the first byte counts from the end of the request. */
@@ -191,38 +195,31 @@ export class UpstreamConnection {
   /** @returns false when the upstream does not take it as fast as it comes */
   writeBody(chunk: Buffer): boolean {
     if (this.#deaf) return true;
-    const socket = this.socket;
-    let before = this.#held;
-    this.#held = '';
-    if (this.#chunkedRequest) {
-      before += `${chunk.length.toString(16)}\r\n`;
-      this.#held = '\r\n';
+    const { socket } = this;
+    const out = this.#out;
+    const size = chunk.length;
+    if (size <= COPY_LIMIT) {
+      out.hold(this.#chunkedRequest ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size));
+      out.flushLater();
+    } else {
+      if (this.#chunkedRequest) out.hold(`${size.toString(16)}\r\n`);
+      out.write(chunk);
+      if (this.#chunkedRequest) out.hold('\r\n');
     }
-    if (before === '') return socket.write(chunk);
-    if (before.length + chunk.length <= SMALL_READ) {
-      return socket.write(before + latin1(chunk, 0, chunk.length), 'latin1');
-    }
-    socket.cork();
-    socket.write(before, 'latin1');
-    const more = socket.write(chunk);
-    socket.uncork();
-    return more;
+    return !socket.writableNeedDrain;
   }
 
   endBody(trailers: string): void {
     this.#sent = true;
     if (this.#firstByteMs > 0 && this.#silent) this.#deadline = performance.now() + this.#firstByteMs;
     if (this.#deaf) return;
-    if (this.#chunkedRequest) this.#held += `0\r\n${trailers}\r\n`;
-    this.flush();
+    if (this.#chunkedRequest) this.#out.hold(`0\r\n${trailers}\r\n`);
+    this.#out.flushLater();
   }
 
-  /** Writes what is held. */
+  /** Lets what is held be written. */
   flush(): void {
-    if (this.#held === '') return;
-    const held = this.#held;
-    this.#held = '';
-    this.socket.write(held, 'latin1');
+    this.#out.flushLater();
   }
 
   pause(): void {
@@ -443,7 +440,7 @@ export class UpstreamConnection {
     if (this.#receiver !== null && this.#withBody && canStillRead(this.socket, error)) {
       this.#deaf = true;
       this.#reusable = false;
-      this.#held = '';
+      this.#out.drop();
       // Who waits for room to write waits no longer: the rest of the body has no reader.
       this.#receiver.onDrain();
       return;

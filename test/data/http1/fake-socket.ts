@@ -5,6 +5,7 @@ import type { Exchange, Peer } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import type { HeadLimits } from '../../../src/data/http1/limits.ts';
 import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
+import { turn } from '../../../src/data/turn.ts';
 
 /** As much of a socket as a codec touches, without a kernel: what is written is kept. */
 export class FakeSocket extends EventEmitter {
@@ -93,6 +94,7 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
   };
   new ServerConnection(socket as unknown as Socket, peer, service, () => {});
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
+  turn.end();
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);
   return { seen, statuses, closed: socket.destroyed || socket.ended };
 }

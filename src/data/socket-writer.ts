@@ -1,0 +1,133 @@
+import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { type Late, turn } from './turn.ts';
+
+/** More text than this is not held back. */
+const HELD_LIMIT = 16_384;
+
+/** What every Node stream has for those that implement one: it writes, and does not queue. */
+interface DirectSocket {
+  _write(text: string, encoding: 'latin1', written: (error?: Error | null) => void): void;
+}
+
+/**
+ * What is written to one socket: heads and small pieces are held as text, one character a byte, until the end of the turn (see
+ * turn.ts), then go out as one write. Large pieces are written where they lie, at once.
+ *
+ * A text for a plain socket on which nothing waits is handed to the kernel without the queue and the deferred callbacks of
+ * `socket.write()`, which cost more than the system call. Should the kernel not take all of it, the socket is corked until it
+ * has: what is written meanwhile waits in the stream's queue as it would have, with its backpressure.
+ */
+export class SocketWriter implements Late {
+  readonly #socket: Socket;
+  readonly #direct: DirectSocket | null;
+  #held = '';
+  /** What is held from here on can be taken back. */
+  #mark = 0;
+  #scheduled = false;
+  /** Bytes of a direct write under way. */
+  #unsent = 0;
+  #corked = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    const plain = socket instanceof Socket && !(socket instanceof TLSSocket);
+    this.#direct = plain ? (socket as unknown as DirectSocket) : null;
+  }
+
+  /** Bytes that the kernel has not taken yet, without what is held. */
+  get pending(): number {
+    return this.#unsent + this.#socket.writableLength;
+  }
+
+  /** Holds a text until {@link flush}, or until it is long. */
+  hold(text: string): void {
+    this.#held += text;
+    if (this.#held.length > HELD_LIMIT) this.flush();
+  }
+
+  /** Marks what is held from now on as something that {@link takeBack} can drop while it is not written. */
+  mark(): void {
+    this.#mark = this.#held.length;
+  }
+
+  /** Drops what was held since the mark. */
+  takeBack(): void {
+    if (this.#held.length > this.#mark) this.#held = this.#held.substring(0, this.#mark);
+  }
+
+  /** Drops all that is held. */
+  drop(): void {
+    this.#held = '';
+    this.#mark = 0;
+  }
+
+  /** What is held is written at the end of the turn at the latest. */
+  flushLater(): void {
+    if (this.#scheduled || this.#held === '') return;
+    this.#scheduled = true;
+    turn.atEnd(this);
+  }
+
+  endTurn(): void {
+    this.#scheduled = false;
+    this.flush();
+  }
+
+  /** Writes what is held now. */
+  flush(): void {
+    const text = this.#held;
+    if (text === '') return;
+    this.drop();
+    const direct = this.#direct;
+    const socket = this.#socket;
+    if (direct === null || this.#unsent > 0 || socket.writableLength > 0) {
+      socket.write(text, 'latin1');
+      return;
+    }
+    this.#unsent = text.length;
+    direct._write(text, 'latin1', this.#onWritten);
+    if (this.#unsent === 0) return;
+    this.#corked = true;
+    socket.cork();
+  }
+
+  /**
+   * Writes what is held, then a piece, without copying it.
+   * @returns false when there is no room for more: the socket will say `drain`
+   */
+  write(chunk: Buffer): boolean {
+    const socket = this.#socket;
+    const text = this.#held;
+    if (text === '') return socket.write(chunk);
+    this.drop();
+    socket.cork();
+    socket.write(text, 'latin1');
+    const more = socket.write(chunk);
+    socket.uncork();
+    return more;
+  }
+
+  readonly #onWritten = (error?: Error | null): void => {
+    this.#unsent = 0;
+    const socket = this.#socket;
+    if (error) {
+      // As a stream does: after the caller has returned, and by its owner's wish without the end of reading.
+      process.nextTick(failWrite, socket, error);
+    } else if (this.#corked) {
+      this.#corked = false;
+      socket.uncork();
+    }
+  };
+}
+
+function failWrite(socket: Socket, error: Error): void {
+  if (socket.destroyed) return;
+  if (destroysItself(socket)) socket.destroy(error);
+  else socket.emit('error', error);
+}
+
+/** Whether an error ends the stream: see upstream/keep-reading.ts. */
+function destroysItself(socket: Socket): boolean {
+  return (socket as unknown as { _writableState: { autoDestroy: boolean } })._writableState.autoDestroy;
+}
