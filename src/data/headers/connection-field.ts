@@ -11,6 +11,9 @@ export interface ConnectionField {
 /** What frames, routes or sequences a message, and the time it was made. */
 const KEPT = mark(H.HOST, H.CONTENT_LENGTH, H.EXPECT, H.DATE);
 
+/** RFC 9110 §5.6.3; `trim()` would take a no-break space, which is obs-text, too. */
+const OUTER_SPACE = /^[ \t]+|[ \t]+$/g;
+
 const FEW = 8;
 
 const NONE: ConnectionField = { close: false, keepAlive: false, upgrade: false };
@@ -33,7 +36,7 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
   const options = value.split(',');
   const many: Set<string> | null = options.length > FEW ? new Set() : null;
   for (const raw of options) {
-    const token = raw.trim().toLowerCase();
+    const token = raw.replace(OUTER_SPACE, '').toLowerCase();
     switch (token) {
       case '':
         break;

@@ -836,6 +836,11 @@ export class ServerConnection implements ClientStream {
   /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */
   readonly #onEnd = (): void => {
     if (!this.#closing) {
+      if (this.#exchange === null && this.#head !== null) {
+        // It may be told (RFC 9112 §8): it is not the end of a request that anybody has begun to work on.
+        this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the connection ended within the head' });
+        return;
+      }
       // Answers to what it asked before, that this turn has not written yet.
       this.#out.flush();
       this.#gone(CLIENT_CLOSED);

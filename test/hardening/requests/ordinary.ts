@@ -76,6 +76,13 @@ export const ORDINARY: readonly RequestCase[] = [
     get('Connection: keep-alive, X-Drop', 'X-Drop: 1', 'X-Keep: 2'),
     { ...seen, headers: { 'x-drop': null, 'x-keep': '2' } },
   ),
+  served(
+    'Connection: close behind a no-break space is not close',
+    'RFC 9110 §5.6.3',
+    get('Connection: \xa0close') + get(),
+    {},
+    {},
+  ),
   served('several Connection fields', HOP, get('Connection: X-One', 'connection: x-two', 'X-One: 1', 'X-Two: 2'), {
     ...seen,
     headers: { 'x-one': null, 'x-two': null },
