@@ -8,6 +8,7 @@ import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
 import { addFigures, type StreamFigures } from '../core/streams.ts';
 import { LimitBook } from './limits/limit-book.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
+import { opensslArguments } from './openssl-config.ts';
 import { RequestRate } from './request-rate.ts';
 import { SlotBook } from './slots/slot-book.ts';
 import { WorkerProcess, type WorkerState } from './worker-process.ts';
@@ -131,7 +132,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    cluster.setupPrimary({ exec: options.exec, args: [], serialization: 'advanced' });
+    const execArgv = [...process.execArgv, ...opensslArguments(process.env, process.execArgv)];
+    cluster.setupPrimary({ exec: options.exec, args: [], execArgv, serialization: 'advanced' });
     this.#checks = setInterval(() => this.#check(), CHECK_EVERY_MS).unref();
   }
 

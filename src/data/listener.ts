@@ -76,7 +76,7 @@ export class Listener {
       challenge: (serverName) => host.challenges.tls(serverName),
       plaintext: (socket) => {
         this.#handshaking.delete(socket);
-        this.#serve(socket, null);
+        this.#serve(socket, null, socket);
       },
     });
     // Half-open: the codec itself says when the sending side closes.
@@ -176,7 +176,7 @@ export class Listener {
     this.#open.opened(address);
     socket.once('close', () => this.#open.closed(address));
     if (!runtime.peeks && !this.#host.challenges.expectsTls) {
-      this.#serve(socket, null);
+      this.#serve(socket, null, socket);
       return;
     }
     this.#handshaking.add(socket);
@@ -193,7 +193,7 @@ export class Listener {
         }
         return;
       }
-      this.#serve(tlsSocket, info);
+      this.#serve(tlsSocket, info, socket);
     });
   }
 
@@ -237,15 +237,16 @@ export class Listener {
     this.#open.gone(worker);
   }
 
-  #serve(socket: Socket, tls: PeerTls | null): void {
-    const address = plainAddress(socket.remoteAddress);
+  /** @param carrier the TCP socket, which knows its addresses by now: the TLS socket on it would ask the kernel again */
+  #serve(socket: Socket, tls: PeerTls | null, carrier: Socket): void {
+    const address = plainAddress(carrier.remoteAddress);
     if (address === null) {
       // Gone before it was looked at.
       socket.destroy();
       return;
     }
     const runtime = this.#host.runtime(this.entryPoint);
-    const peer = new SocketPeer(socket, address, tls, runtime.trusts(address));
+    const peer = new SocketPeer(carrier, address, tls, runtime.trusts(address));
     const connection = new ServerConnection(socket, peer, this.#service, this.#closed);
     this.#connections.add(connection);
   }

@@ -1,7 +1,12 @@
 import type { Socket } from 'node:net';
 import { type ClientHello, parseClientHello } from '../../core/tls/client-hello.ts';
+import { readInto } from '../read-into.ts';
 
 export type PeekedHello = Exclude<ClientHello, { state: 'incomplete' }>;
+
+/** Every connection's first bytes are read into this, and copied from it: a hello has some 500 of them. */
+const FIRST_READ: Buffer = Buffer.allocUnsafeSlow(16_384);
+const firstRead = (): Buffer => FIRST_READ;
 
 /**
  * Reads from a fresh connection until its first bytes are known to be a ClientHello or not. The memory it takes is bounded
@@ -14,12 +19,12 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
   let chunks: Buffer[] | null = null;
   let received = 0;
   let need = 0;
+  let stopped = false;
   const stop = (): void => {
+    stopped = true;
     socket.off('readable', onReadable);
   };
-  const onReadable = (): void => {
-    const chunk = socket.read() as Buffer | null;
-    if (chunk === null) return;
+  const take = (chunk: Buffer): void => {
     received += chunk.length;
     chunks?.push(chunk);
     // Where a hello comes byte by byte, only the bytes that complete something are worth a look.
@@ -34,6 +39,17 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
     stop();
     done(hello, bytes);
   };
-  socket.on('readable', onReadable);
+  const onRead = (n: number, buffer: Buffer): boolean => {
+    const chunk = Buffer.from(buffer.subarray(0, n));
+    // Whoever has the connection now, and does not read it into memory of his own, reads it as any other.
+    if (stopped) return socket.push(chunk);
+    take(chunk);
+    return true;
+  };
+  const onReadable = (): void => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk !== null) take(chunk);
+  };
+  if (!readInto(socket, firstRead, onRead)) socket.on('readable', onReadable);
   return stop;
 }
