@@ -38,7 +38,10 @@ export interface ResponseSink {
 
 /** Receives the request's body. */
 export interface RequestBodySink {
-  /** @returns false to be sent no more until {@link RequestBodySource.resumeBody} */
+  /**
+   * A piece of the body, in the reader's memory as that of {@link ResponseSink.data} is.
+   * @returns false to be sent no more until {@link RequestBodySource.resumeBody}
+   */
   data(chunk: Buffer): boolean;
   end(trailers: HeaderList | null): void;
 }

@@ -6,10 +6,13 @@ import { REQUEST_CORPUS } from './request-corpus.ts';
 import { startUnderTest, type UnderTest } from './under-test.ts';
 import { type UpstreamView, unfinishedAreClosed, watchUpstream } from './upstream-view.ts';
 
-type Mode = 'in one piece' | 'byte by byte';
+const MODES = ['in one piece', 'byte by byte', 'over TLS'] as const;
+type Mode = (typeof MODES)[number];
 
 /** Longer ones are only sent whole: their byte-by-byte twins say nothing more and take seconds. */
 const MAX_BYTE_BY_BYTE = 2_000;
+/** Bytes, RFC 8446 §5.1. */
+const TLS_RECORD = 16_384;
 
 let underTest: UnderTest;
 beforeAll(async () => {
@@ -25,11 +28,14 @@ it('has names that are unique and sources for all', () => {
 
 for (const [family, cases] of Object.entries(REQUEST_CORPUS)) {
   describe(`requests: ${family}`, () => {
-    for (const mode of ['in one piece', 'byte by byte'] as const) {
+    for (const mode of MODES) {
       const applicable = cases.filter(
-        ({ bytes, whole }) => mode === 'in one piece' || (bytes.length <= MAX_BYTE_BY_BYTE && whole !== true),
+        ({ bytes, whole }) => mode !== 'byte by byte' || (bytes.length <= MAX_BYTE_BY_BYTE && whole !== true),
       );
-      it.each(applicable)(`$name: $expect.outcome, ${mode} ($source)`, (request) => check(request, mode));
+      it.for(applicable)(`$name: $expect.outcome, ${mode} ($source)`, async (request, { skip }) => {
+        if (mode === 'over TLS' && underTest.secure === null) skip('the peer has no TLS here');
+        await check(request, mode);
+      });
     }
   });
 }
@@ -44,7 +50,9 @@ async function check(request: RequestCase, mode: Mode): Promise<void> {
 }
 
 function expectationOf(request: RequestCase, mode: Mode): Expectation {
-  if (request.faultInBody === undefined || mode === 'in one piece') return request.expect;
+  // What is longer than a TLS record comes in several, whatever the client does.
+  const inPieces = mode === 'byte by byte' || (mode === 'over TLS' && request.bytes.length > TLS_RECORD);
+  if (request.faultInBody === undefined || !inPieces) return request.expect;
   return { outcome: 'cut', statuses: [...(request.expect.statuses as number[]), NO_ANSWER] };
 }
 
@@ -61,10 +69,12 @@ async function send(request: RequestCase, expectation: Expectation, mode: Mode):
   const follow = (outcome === 'refused' || outcome === 'cut') && request.alone === undefined ? SMUGGLED : '';
   const bytes = request.bytes + follow;
   const methods = methodsOf(request, expectation);
+  const entry = mode === 'over TLS' && underTest.secure !== null ? underTest.secure : underTest;
   await using client = await RawClient.connect({
-    port: request.impatient === true ? underTest.impatientPort : underTest.port,
+    port: request.impatient === true ? entry.impatientPort : entry.port,
+    ...(mode === 'over TLS' ? { tls: { servername: 'app.test' } } : {}),
   });
-  if (mode === 'in one piece') await client.write(bytes);
+  if (mode !== 'byte by byte') await client.write(bytes);
   else await client.writeInPieces(bytes, { evenIfAnswered: outcome === 'served' });
   if (request.end === true) client.end();
 

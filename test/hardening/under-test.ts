@@ -10,6 +10,8 @@ export interface UnderTest extends AsyncDisposable {
   readonly port: number;
   /** Entry point that waits 1 s for a head. */
   readonly impatientPort: number;
+  /** The same two over TLS; null where there are none. */
+  readonly secure: { readonly port: number; readonly impatientPort: number } | null;
   output(): string;
 }
 
@@ -27,13 +29,17 @@ export async function startUnderTest(): Promise<UnderTest> {
   };
 }
 
+const IMPATIENT = { respondingTimeouts: { readTimeout: '1s' } };
+
 async function ours(upstream: RecordingUpstream): Promise<Omit<UnderTest, 'upstream'>> {
   const http = { maxHeaderBytes: MAX_HEADER_BYTES };
   const proxy: ProxyProcess = await startProxy({
     static: {
       entryPoints: {
         web: { http },
-        impatient: { http, transport: { respondingTimeouts: { readTimeout: '1s' } } },
+        impatient: { http, transport: IMPATIENT },
+        secure: { http: { ...http, tls: {} } },
+        'impatient-secure': { http: { ...http, tls: {} }, transport: IMPATIENT },
       },
     },
     dynamic: {
@@ -50,6 +56,7 @@ async function ours(upstream: RecordingUpstream): Promise<Omit<UnderTest, 'upstr
   return {
     port: proxy.port('web'),
     impatientPort: proxy.port('impatient'),
+    secure: { port: proxy.port('secure'), impatientPort: proxy.port('impatient-secure') },
     output: proxy.output,
     [Symbol.asyncDispose]: proxy[Symbol.asyncDispose],
   };
@@ -61,6 +68,7 @@ async function peer(upstream: RecordingUpstream): Promise<Omit<UnderTest, 'upstr
   return {
     port: patient.port,
     impatientPort: impatient.port,
+    secure: null,
     output: () => patient.output() + impatient.output(),
     [Symbol.asyncDispose]: async () => {
       await patient[Symbol.asyncDispose]();

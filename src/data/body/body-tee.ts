@@ -1,3 +1,4 @@
+import { keepChunk } from '../chunk-memory.ts';
 import type { RequestBodySink, RequestBodySource } from '../exchange.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { KeptBody } from './kept-body.ts';
@@ -45,8 +46,12 @@ export class BodyTee extends KeptBody implements RequestBodySink {
 
   data(chunk: Buffer): boolean {
     this.#size += chunk.length;
-    if (this.#size <= this.#limit) this.#pieces.push(chunk);
-    else this.#pieces = [];
+    if (this.#size <= this.#limit) {
+      this.#pieces.push(chunk);
+      keepChunk();
+    } else {
+      this.#pieces = [];
+    }
     return this.#sink!.data(chunk);
   }
 

@@ -1,3 +1,4 @@
+import { keepChunk } from '../chunk-memory.ts';
 import type { RequestBodySink, RequestBodySource } from '../exchange.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { KeptBody } from './kept-body.ts';
@@ -92,7 +93,10 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
 
   data(chunk: Buffer): boolean {
     this.#size += chunk.length;
-    this.#pieces?.push(chunk);
+    if (this.#pieces !== null) {
+      this.#pieces.push(chunk);
+      keepChunk();
+    }
     const peek = this.#peek;
     if (peek !== null) {
       if (!peek.isEnough() && this.#size <= this.#limit) return true;

@@ -11,9 +11,6 @@ export interface ConnectionField {
 /** What frames, routes or sequences a message, and the time it was made. */
 const KEPT = mark(H.HOST, H.CONTENT_LENGTH, H.EXPECT, H.DATE);
 
-/** RFC 9110 §5.6.3; `trim()` would take a no-break space, which is obs-text, too. */
-const OUTER_SPACE = /^[ \t]+|[ \t]+$/g;
-
 const FEW = 8;
 
 const NONE: ConnectionField = { close: false, keepAlive: false, upgrade: false };
@@ -36,7 +33,7 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
   const options = value.split(',');
   const many: Set<string> | null = options.length > FEW ? new Set() : null;
   for (const raw of options) {
-    const token = raw.replace(OUTER_SPACE, '').toLowerCase();
+    const token = trimSpace(raw).toLowerCase();
     switch (token) {
       case '':
         break;
@@ -59,4 +56,17 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
   }
   if (many !== null) headers.deleteNames(many);
   return { close, keepAlive, upgrade };
+}
+
+/** Takes off the white space of RFC 9110 §5.6.3; `trim()` would take a no-break space, which is obs-text, too. */
+function trimSpace(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isSpace(text.charCodeAt(from))) from++;
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
+  return text.substring(from, to);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { ERROR_TABLE, ProxyError } from '../../core/errors.ts';
 import { readRequestPath } from '../../core/request-path.ts';
-import { keepChunk } from '../chunk-memory.ts';
+import { keepChunk, LARGE_BUFFERS, LARGE_READ, TLS_BUFFERS, TLS_READ, takeKept } from '../chunk-memory.ts';
 import { clock } from '../clock.ts';
 import {
   type ClientStream,
@@ -63,10 +63,7 @@ const LINGER_MS = 2_000;
  * Every connection of the worker is read into this, one after the other. Heads are parsed where they lie; what is kept longer
  * than the call that read it is copied.
  */
-const SHARED_READ: Buffer = Buffer.allocUnsafeSlow(65_536);
-/** Bytes that one read brings at most: what has come in full is likely to go on, and is worth memory of its own. */
-const PLAIN_READ = SHARED_READ.length;
-const TLS_READ = 16_384;
+const SHARED_READ: Buffer = Buffer.allocUnsafeSlow(LARGE_READ);
 
 const RESPONSE_SKIP = mark(H.CONTENT_LENGTH, H.TRAILER);
 const RESPONSE_SKIP_KEEPING_LENGTH = mark(H.TRAILER);
@@ -114,10 +111,12 @@ export class ServerConnection implements ClientStream {
   #head: HeadBuffer | null = null;
   #stash: Buffer | null = null;
   #reading = false;
-  /** What is being read lies in {@link SHARED_READ}. */
+  /** What is being read must be copied to be kept. */
   #borrowed = false;
-  /** The last read was one of a body and filled its memory. */
+  /** The last read brought as much of a body as a read can: more is likely to come, and is worth memory of its own. */
   #full = false;
+  /** That memory. */
+  #own: Buffer | null = null;
   #paused = false;
   #keepAlive = true;
   /** The request under way is the client's last, by its own word. */
@@ -228,27 +227,35 @@ export class ServerConnection implements ClientStream {
   // Reading.
 
   readonly #nextRead = (): Buffer => {
-    if (!this.#full) return SHARED_READ;
-    return Buffer.allocUnsafeSlow(this.peer.tls === null ? PLAIN_READ : TLS_READ);
+    const pool = this.peer.tls === null ? LARGE_BUFFERS : TLS_BUFFERS;
+    if (this.#full && !this.#bodyDone) {
+      this.#own ??= pool.take();
+      return this.#own;
+    }
+    if (this.#own !== null) pool.give(this.#own);
+    this.#own = null;
+    return SHARED_READ;
   };
 
   readonly #onRead = (n: number, buf: Buffer): boolean => {
-    const shared = buf === SHARED_READ;
     if (this.#tunnel) {
       this.#full = false;
       return this.socket.push(copyOf(buf, n));
     }
     if (this.#exchange === null) {
       this.#full = false;
-      this.#borrowed = shared;
+      this.#borrowed = true;
       this.#onData(buf.subarray(0, n));
       this.#borrowed = false;
-    } else {
-      const limit = this.peer.tls === null ? PLAIN_READ : TLS_READ;
-      this.#full = n >= limit && !this.#bodyDone;
-      // Whoever keeps a small piece must not keep the memory of a large one.
-      this.#onData(shared || n < limit / 2 ? copyOf(buf, n) : buf.subarray(0, n));
+      return true;
     }
+    const most = this.peer.tls === null ? LARGE_READ : TLS_READ;
+    this.#full = n >= most;
+    // Whoever keeps a small piece must not keep the memory of a large one.
+    const lent = buf === this.#own && n >= most / 2;
+    takeKept();
+    this.#onData(lent ? buf.subarray(0, n) : copyOf(buf, n));
+    if (takeKept() && lent) this.#own = null;
     return true;
   };
 
@@ -503,6 +510,7 @@ export class ServerConnection implements ClientStream {
       }
       return;
     }
+    keepChunk();
     if (this.#bodyQueue === null) this.#bodyQueue = [piece];
     else this.#bodyQueue.push(piece);
   }
@@ -544,6 +552,7 @@ export class ServerConnection implements ClientStream {
   #keepForLater(buf: Buffer, from: number): void {
     let rest = from === 0 ? buf : buf.subarray(from);
     if (this.#borrowed) rest = Buffer.from(rest);
+    else keepChunk();
     this.#stash = this.#stash === null ? rest : Buffer.concat([this.#stash, rest]);
     if (this.#stash.length > STASH_LIMIT) this.#pause();
   }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
-import { takeKept } from '../chunk-memory.ts';
+import { keepChunk, LARGE_BUFFERS, takeKept } from '../chunk-memory.ts';
 import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { ChunkedDecoder } from '../http1/chunked.ts';
@@ -46,12 +46,8 @@ const parser = new ResponseParser();
 const EAGER_LIMIT = 4_096;
 /** Pieces of a request's body up to this size are copied into one write with what surrounds them. */
 const COPY_LIMIT = 4_096;
-/** First read buffer of a connection, and the one for large bodies. */
+/** First read buffer of a connection: large ones are for those that are reading a large body. */
 const SMALL_READ = 16_384;
-const LARGE_READ = 65_536;
-const MAX_SPARE = 64;
-/** Large buffers between two responses: a connection that is not reading a large body holds a small one. */
-const spare: Buffer[] = [];
 
 /** The read buffer of one connection, for `onread`: reused for every read while nobody downstream keeps it. */
 export class ReadBuffer {
@@ -68,20 +64,16 @@ export class ReadBuffer {
   settle(n: number, kept: boolean, idle: boolean): void {
     const full = n === this.#current.length;
     if (idle && this.#large) {
-      if (!kept && spare.length < MAX_SPARE) spare.push(this.#current);
+      if (!kept) LARGE_BUFFERS.give(this.#current);
       this.#large = false;
       this.#current = Buffer.allocUnsafeSlow(SMALL_READ);
     } else if (!idle && !this.#large && full) {
       this.#large = true;
-      this.#current = takeLarge();
+      this.#current = LARGE_BUFFERS.take();
     } else if (kept) {
-      this.#current = this.#large ? takeLarge() : Buffer.allocUnsafeSlow(SMALL_READ);
+      this.#current = this.#large ? LARGE_BUFFERS.take() : Buffer.allocUnsafeSlow(SMALL_READ);
     }
   }
-}
-
-function takeLarge(): Buffer {
-  return spare.pop() ?? Buffer.allocUnsafeSlow(LARGE_READ);
 }
 
 /** One HTTP/1.1 connection to an upstream: one request at a time. */
@@ -205,6 +197,7 @@ export class UpstreamConnection {
       if (this.#chunkedRequest) out.hold(`${size.toString(16)}\r\n`);
       out.write(chunk);
       if (this.#chunkedRequest) out.hold('\r\n');
+      if (socket.writableLength !== 0) keepChunk();
     }
     return !socket.writableNeedDrain;
   }

@@ -1,7 +1,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
-import { clock } from '../clock.ts';
+import { clock, RESOLUTION_MS } from '../clock.ts';
 import { Addresses, type Resolve } from './addresses.ts';
 import { type ConnectionOwner, ReadBuffer, UpstreamConnection } from './connection.ts';
 import { keepAfterWriteError } from './keep-reading.ts';
@@ -14,6 +14,7 @@ export interface PoolTarget {
   readonly address: string;
   readonly connect: { readonly host: string; readonly port: number } | { readonly path: string };
   readonly tls: PoolTls | null;
+  /** Kept idle for longer than a moment; 0 = none are kept. */
   readonly maxIdle: number;
   readonly maxConnections: number;
   /** Milliseconds that an idle connection is kept, 0 = no limit. */
@@ -187,7 +188,7 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   released(connection: UpstreamConnection): void {
-    if (this.#closing || this.#idle.length >= this.target.maxIdle || this.#moved(connection)) {
+    if (this.#closing || this.target.maxIdle === 0 || this.#moved(connection)) {
       connection.destroy();
       return;
     }
@@ -218,10 +219,24 @@ export class UpstreamPool implements ConnectionOwner {
       while (old < this.#idle.length && now - this.#idle[old]!.idleSince > idleTimeoutMs) old++;
       for (const connection of this.#idle.splice(0, old)) connection.destroy();
     }
+    this.#trim(now);
     for (const connection of this.#all) connection.tick(now, address);
     if (this.#addresses === null || this.size === 0) return;
     this.#addresses.refresh();
     for (const connection of this.#idle.filter((one) => this.#moved(one))) connection.destroy();
+  }
+
+  /**
+   * Closes what is idle beyond the limit, and has been throughout a tick. Closed as they come, the connections of many
+   * requests at once would be made anew for the next ones: a thousand that are answered together leave a thousand idle for a
+   * moment. Overload would feed on itself, as a new connection costs four times the request.
+   */
+  #trim(now: number): void {
+    const idle = this.#idle;
+    let surplus = 0;
+    // The one idle for longest lies first.
+    while (idle.length - surplus > this.target.maxIdle && now - idle[surplus]!.idleSince > RESOLUTION_MS) surplus++;
+    for (const connection of idle.splice(0, surplus)) connection.destroy();
   }
 
   /**

@@ -25,6 +25,7 @@ const COSTLY: readonly (readonly [string, string])[] = [
       ...fields(900),
     ),
   ],
+  ['Connection with white space inside an option', head(`Connection: a${' '.repeat(ROOM)}b`)],
   ['Connection with empty options', head(`Connection: ${fill(',')}`)],
   [
     'many Connection fields',

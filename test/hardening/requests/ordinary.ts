@@ -97,7 +97,7 @@ export const ORDINARY: readonly RequestCase[] = [
         'x-forwarded-for': /127\.0\.0\.1/,
         'x-real-ip': /127\.0\.0\.1/,
         'x-forwarded-host': 'app.test',
-        'x-forwarded-proto': 'http',
+        'x-forwarded-proto': /^https?$/,
       },
     },
   ),
