@@ -50,6 +50,7 @@ class Handler(BaseHTTPRequestHandler):
             figures["requests"] += 1
             figures["now"] += 1
             figures["most"] = max(figures["most"], figures["now"])
+        self.counted = True
         try:
             with slots:
                 self.generate(asked)
@@ -57,8 +58,13 @@ class Handler(BaseHTTPRequestHandler):
             figures["stopped"] += 1
             self.close_connection = True
         finally:
-            with lock:
+            self.leave()
+
+    def leave(self):
+        with lock:
+            if self.counted:
                 figures["now"] -= 1
+            self.counted = False
 
     def generate(self, asked):
         self.send_response(200)
@@ -72,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
             delta = {"model": NAME, "choices": [{"index": 0, "delta": {"content": f"token{n} "}}]}
             self.chunk(f"data: {json.dumps(delta)}\n\n")
         self.chunk("data: [DONE]\n\n")
+        # Who reads the end may send the next request before this thread comes to its next line.
+        self.leave()
         self.wfile.write(b"0\r\n\r\n")
 
     def chunk(self, text):
