@@ -17,7 +17,8 @@ let copies: HttpUpstream;
 let proxy: ProxyProcess;
 const copied: string[] = [];
 
-async function digest(body: AsyncIterable<Buffer>, slow: boolean): Promise<string> {
+async function digest(body: AsyncIterable<Buffer>, slow: boolean, stallMs = 0): Promise<string> {
+  if (stallMs > 0) await sleep(stallMs);
   const hash = createHash('sha256');
   let length = 0;
   for await (const chunk of body) {
@@ -31,7 +32,8 @@ async function digest(body: AsyncIterable<Buffer>, slow: boolean): Promise<strin
 
 beforeAll(async () => {
   sink = await startHttpUpstream(async (request, response) => {
-    response.end(await digest(request, Number(request.headers['x-client']) % 2 === 1));
+    const stallMs = request.headers.host === 'stalled.test' ? 700 : 0;
+    response.end(await digest(request, Number(request.headers['x-client']) % 2 === 1, stallMs));
   });
   copies = await startHttpUpstream(async (request, response) => {
     copied.push(await digest(request, true));
@@ -44,6 +46,7 @@ beforeAll(async () => {
     dynamic: {
       http: {
         routers: {
+          stalled: { rule: 'Host(`stalled.test`)', service: 'sink' },
           plain: { rule: 'Host(`plain.test`)', service: 'sink' },
           retried: { rule: 'Host(`retried.test`)', service: 'sink', middlewares: ['retry'] },
           held: { rule: 'Host(`held.test`)', service: 'sink', middlewares: ['buffering'] },
@@ -71,10 +74,10 @@ afterAll(async () => {
 });
 
 /** Bytes that no other client sends. */
-function bodyOf(client: number): Buffer {
-  const body = Buffer.allocUnsafe(SIZE);
+function bodyOf(client: number, size = SIZE): Buffer {
+  const body = Buffer.allocUnsafe(size);
   let state = 0x9e3779b9 ^ (client + 1);
-  for (let at = 0; at < SIZE; at++) {
+  for (let at = 0; at < size; at++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
@@ -127,3 +130,19 @@ it.each([
   for (let i = 0; i < 200 && copied.length < CLIENTS; i++) await sleep(50);
   expect([...copied].sort()).toEqual([...sent].sort());
 });
+
+// More than the kernel's buffers hold: the proxy's own writes wait.
+it.each([
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+])(
+  'uploads to a server that does not read for a while arrive as they were sent: TLS %s, chunked %s',
+  async (secure, chunked) => {
+    const bodies = Array.from({ length: 4 }, (_, client) => bodyOf(client, 30_000_000));
+    const sent = bodies.map((body) => createHash('sha256').update(body).digest('hex'));
+    const seen = await Promise.all(bodies.map((body, client) => upload('stalled.test', secure, client, body, chunked)));
+    expect(seen).toEqual(sent);
+  },
+);
