@@ -7,8 +7,9 @@ import { Socket } from 'node:net';
 const STEPS = 600;
 let sink = 1;
 
-const { write } = Socket.prototype;
-Socket.prototype.write = function slowWrite(this: Socket, ...args: Parameters<typeof write>): boolean {
+// Below `write()`, which the proxy does without where it can.
+const { _write } = Socket.prototype;
+Socket.prototype._write = function slowWrite(this: Socket, ...args: Parameters<typeof _write>): void {
   for (let step = 0; step < STEPS; step += 1) sink = (Math.imul(sink, 1_103_515_245) + 12_345) | 0;
-  return write.apply(this, args);
-} as typeof write;
+  _write.apply(this, args);
+};
