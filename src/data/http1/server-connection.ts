@@ -643,8 +643,9 @@ export class ServerConnection implements ClientStream {
       );
       return !socket.writableNeedDrain;
     }
-    const pending = socket.writableLength;
     if (framing === 'chunked') out.hold(`${size.toString(16)}\r\n`);
+    // Behind the size line, which may have been one too many to be held: what it wrote is then still under way.
+    const pending = socket.writableLength;
     out.write(chunk);
     if (framing === 'chunked') out.hold('\r\n');
     // A plain socket reads from the chunk until the kernel has taken all of it. A TLS socket has encrypted it by now, unless
@@ -850,7 +851,8 @@ export class ServerConnection implements ClientStream {
         this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the connection ended within the head' });
         return;
       }
-      // Answers to what it asked before, that this turn has not written yet.
+      // Answers to what it asked before, that this turn has not written yet; of the one under way no more is said.
+      if (this.#response === 'started') this.#out.takeBack();
       this.#out.flush();
       this.#gone(CLIENT_CLOSED);
     }

@@ -20,8 +20,12 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
   let received = 0;
   let need = 0;
   let stopped = false;
+  // The socket holds the callback of its reads for as long as it lives, and must not hold the handshake with it.
+  let told: typeof done | null = done;
   const stop = (): void => {
     stopped = true;
+    told = null;
+    chunks = null;
     socket.off('readable', onReadable);
   };
   const take = (chunk: Buffer): void => {
@@ -36,8 +40,9 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
       need = hello.need;
       return;
     }
+    const tell = told;
     stop();
-    done(hello, bytes);
+    tell?.(hello, bytes);
   };
   const onRead = (n: number, buffer: Buffer): boolean => {
     const chunk = Buffer.from(buffer.subarray(0, n));

@@ -10,7 +10,7 @@ import { turn } from '../../../src/data/turn.ts';
 /** As much of a socket as a codec touches, without a kernel: what is written is kept. */
 export class FakeSocket extends EventEmitter {
   readonly written: Buffer[] = [];
-  readonly writableLength = 0;
+  writableLength = 0;
   readonly writableNeedDrain = false;
   destroyed = false;
   ended = false;

@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net';
+import { expect, it } from 'vitest';
+import { takeKept } from '../../../src/data/chunk-memory.ts';
+import type { Peer, PeerTls } from '../../../src/data/exchange.ts';
+import { HeaderList } from '../../../src/data/headers/header-list.ts';
+import { ServerConnection } from '../../../src/data/http1/server-connection.ts';
+import { FakeSocket } from './fake-socket.ts';
+
+/** As a TLS socket: what is written behind a write that is under way waits as it is, by reference. */
+class TlsLikeSocket extends FakeSocket {
+  override writableLength = 0;
+  waiting = 0;
+  #corked = 0;
+
+  override cork(): void {
+    this.#corked++;
+  }
+  override uncork(): void {
+    this.#corked--;
+  }
+  override write(data: string | Buffer, encoding?: BufferEncoding): boolean {
+    if (typeof data !== 'string' && this.writableLength > 0 && this.#corked === 0) this.waiting++;
+    this.writableLength += data.length;
+    return super.write(data, encoding);
+  }
+}
+
+it('a piece that waits behind a write of a TLS socket is kept, however much text was held before it', () => {
+  let waited = 0;
+  for (let held = 16_300; held <= 16_400; held++) {
+    const socket = new TlsLikeSocket();
+    let kept = false;
+    const peer: Peer = {
+      address: '192.0.2.1',
+      port: 1,
+      localAddress: '192.0.2.2',
+      localPort: 443,
+      tls: {} as PeerTls,
+      trusted: true,
+      forwardedLines: null,
+    };
+    const service = {
+      entryPoint: 'web',
+      limits: { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 },
+      lifetime: { maxRequests: 0, maxAgeMs: 0 },
+      timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
+      sanitizePath: false,
+      underscoreHeaders: 'keep' as const,
+      refusedEncodings: [],
+      draining: false,
+      finished: () => {},
+      refused: () => {},
+      dispatch: (exchange: import('../../../src/data/exchange.ts').Exchange) => {
+        const filler = 'x'.repeat(held - 75);
+        exchange.start({
+          status: 200,
+          reason: 'OK',
+          headers: HeaderList.of('Date', 'x', 'A', filler),
+          body: 'chunked',
+          length: 0,
+        });
+        takeKept();
+        exchange.response.data(Buffer.alloc(8_192));
+        kept = takeKept();
+      },
+    };
+    new ServerConnection(socket as unknown as Socket, peer, service, () => {});
+    socket.emit('data', Buffer.from('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'));
+    waited += socket.waiting;
+    if (socket.waiting > 0) expect(kept, `with ${held} bytes held`).toBe(true);
+  }
+  expect(waited).toBeGreaterThan(0);
+});
