@@ -118,6 +118,8 @@ export class ServerConnection implements ClientStream {
   /** That memory. */
   #own: Buffer | null = null;
   #paused = false;
+  /** Reads come by {@link ServerConnection.#onRead}. */
+  readonly #readsInto: boolean;
   #keepAlive = true;
   /** The request under way is the client's last, by its own word. */
   #clientCloses = false;
@@ -158,7 +160,7 @@ export class ServerConnection implements ClientStream {
     this.#onClose = onClose;
     this.#lastRead = clock.now;
     this.#deadline = after(service.timeouts.headerMs);
-    readInto(socket, this.#nextRead, this.#onRead);
+    this.#readsInto = readInto(socket, this.#nextRead, this.#onRead);
     // For what was read before, and for a Node whose reads cannot be had so.
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
@@ -242,12 +244,13 @@ export class ServerConnection implements ClientStream {
       this.#full = false;
       return this.socket.push(copyOf(buf, n));
     }
+    const wasPaused = this.#paused;
     if (this.#exchange === null) {
       this.#full = false;
       this.#borrowed = true;
       this.#onData(buf.subarray(0, n));
       this.#borrowed = false;
-      return true;
+      return !(wasPaused && this.#paused);
     }
     const most = this.peer.tls === null ? LARGE_READ : TLS_READ;
     this.#full = n >= most;
@@ -256,7 +259,7 @@ export class ServerConnection implements ClientStream {
     takeKept();
     this.#onData(lent ? buf.subarray(0, n) : copyOf(buf, n));
     if (takeKept() && lent) this.#own = null;
-    return true;
+    return !(wasPaused && this.#paused);
   };
 
   readonly #onData = (chunk: Buffer): void => {
@@ -284,7 +287,8 @@ export class ServerConnection implements ClientStream {
 
   /** Bytes that begin with a request, or go on with a head; a loop, because pipelined requests may be answered at once. */
   #process(first: Buffer): void {
-    if (this.#reading) {
+    // Behind what waits, be it for its turn or for room for more answers.
+    if (this.#reading || this.#stash !== null) {
       this.#keepForLater(first, 0);
       return;
     }
@@ -557,10 +561,11 @@ export class ServerConnection implements ClientStream {
     if (this.#stash.length > STASH_LIMIT) this.#pause();
   }
 
+  /** One more piece is taken before reading stops: a client that leaves while nothing comes is noticed. */
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.socket.pause();
+    if (!this.#readsInto) this.socket.pause();
   }
 
   #resume(): void {
