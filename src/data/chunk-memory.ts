@@ -18,16 +18,16 @@ export function takeKept(): boolean {
 
 /** Read buffers between two uses: allocating them outside of the heap is what costs a large body most. */
 export class BufferPool {
-  readonly #size: number;
+  /** Bytes of each. */
+  readonly size: number;
   readonly #spare: Buffer[] = [];
 
-  /** @param size bytes of each */
   constructor(size: number) {
-    this.#size = size;
+    this.size = size;
   }
 
   take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.size);
   }
 
   /** Takes one back that nobody else uses any more. */
@@ -38,8 +38,6 @@ export class BufferPool {
 
 const MAX_SPARE = 64;
 
-/** What one read of a plain socket brings at most (libuv), and of a TLS socket (a record). */
-export const LARGE_READ = 65_536;
-export const TLS_READ = 16_384;
-export const LARGE_BUFFERS: BufferPool = new BufferPool(LARGE_READ);
-export const TLS_BUFFERS: BufferPool = new BufferPool(TLS_READ);
+/** Of what one read of a plain socket brings at most (libuv), and of a TLS socket (a record). */
+export const LARGE_BUFFERS: BufferPool = new BufferPool(65_536);
+export const TLS_BUFFERS: BufferPool = new BufferPool(16_384);

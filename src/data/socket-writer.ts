@@ -1,7 +1,11 @@
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import { keepChunk } from './chunk-memory.ts';
+import { latin1 } from './latin1.ts';
 import { type Late, turn } from './turn.ts';
 
+/** Pieces of a body up to this size are copied into one write with what surrounds them; larger ones are written where they lie. */
+export const COPY_LIMIT = 4_096;
 /** More text than this is not held back. */
 const HELD_LIMIT = 16_384;
 
@@ -93,18 +97,43 @@ export class SocketWriter implements Late {
   }
 
   /**
+   * A piece of a body: a small one is held, a large one written. Its memory is kept (see chunk-memory.ts) where it must be.
+   * @param chunked with the framing of RFC 9112 §7.1 around it
+   * @returns false when there is no room for more: the socket will say `drain`
+   */
+  piece(chunk: Buffer, chunked: boolean): boolean {
+    const size = chunk.length;
+    if (size <= COPY_LIMIT) {
+      this.hold(chunked ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size));
+    } else {
+      if (chunked) this.hold(`${size.toString(16)}\r\n`);
+      this.write(chunk);
+      if (chunked) this.hold('\r\n');
+    }
+    return !this.#socket.writableNeedDrain;
+  }
+
+  /**
    * Writes what is held, then a piece, without copying it.
    * @returns false when there is no room for more: the socket will say `drain`
    */
   write(chunk: Buffer): boolean {
     const socket = this.#socket;
     const text = this.#held;
-    if (text === '') return socket.write(chunk);
-    this.drop();
-    socket.cork();
-    socket.write(text, 'latin1');
-    const more = socket.write(chunk);
-    socket.uncork();
+    const behindOthers = socket.writableLength !== 0;
+    let more: boolean;
+    if (text === '') {
+      more = socket.write(chunk);
+    } else {
+      this.drop();
+      socket.cork();
+      socket.write(text, 'latin1');
+      more = socket.write(chunk);
+      socket.uncork();
+    }
+    // A plain socket reads from the chunk until the kernel has taken all of it. A TLS socket has encrypted it by now, unless
+    // an earlier write was still under way, and this one waits behind it as it is.
+    if (this.#direct === null ? behindOthers : socket.writableLength !== 0) keepChunk();
     return more;
   }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { ERROR_TABLE, ProxyError } from '../../core/errors.ts';
 import { readRequestPath } from '../../core/request-path.ts';
-import { keepChunk, LARGE_BUFFERS, LARGE_READ, TLS_BUFFERS, TLS_READ, takeKept } from '../chunk-memory.ts';
+import { type BufferPool, keepChunk, LARGE_BUFFERS, TLS_BUFFERS, takeKept } from '../chunk-memory.ts';
 import { clock } from '../clock.ts';
 import {
   type ClientStream,
@@ -16,7 +16,6 @@ import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { mark } from '../headers/header-list.ts';
 import { FORWARDED, H, HOP_BY_HOP } from '../headers/known.ts';
-import { latin1 } from '../latin1.ts';
 import { ALLOWED_METHODS } from '../options.ts';
 import { readInto } from '../read-into.ts';
 import { SocketWriter } from '../socket-writer.ts';
@@ -48,8 +47,6 @@ export interface Http1Service {
   refused(peer: Peer, error: ProxyError, status: number): void;
 }
 
-/** Pieces up to this size are copied into one write with what surrounds them; larger ones are written where they lie. */
-const COPY_LIMIT = 4_096;
 /** A request body that nobody wants is read to its end up to this size, so that the connection can be used again. */
 const DISCARD_LIMIT = 262_144;
 /** A head that comes in pieces is parsed anew at each of them while it is this short; later only as lines end. */
@@ -63,7 +60,7 @@ const LINGER_MS = 2_000;
  * Every connection of the worker is read into this, one after the other. Heads are parsed where they lie; what is kept longer
  * than the call that read it is copied.
  */
-const SHARED_READ: Buffer = Buffer.allocUnsafeSlow(LARGE_READ);
+const SHARED_READ: Buffer = Buffer.allocUnsafeSlow(LARGE_BUFFERS.size);
 
 const RESPONSE_SKIP = mark(H.CONTENT_LENGTH, H.TRAILER);
 const RESPONSE_SKIP_KEEPING_LENGTH = mark(H.TRAILER);
@@ -228,37 +225,41 @@ export class ServerConnection implements ClientStream {
 
   // Reading.
 
+  /** For memory of its own: each as large as what one read brings at most. */
+  get #pool(): BufferPool {
+    return this.peer.tls === null ? LARGE_BUFFERS : TLS_BUFFERS;
+  }
+
   readonly #nextRead = (): Buffer => {
-    const pool = this.peer.tls === null ? LARGE_BUFFERS : TLS_BUFFERS;
     if (this.#full && !this.#bodyDone) {
-      this.#own ??= pool.take();
+      this.#own ??= this.#pool.take();
       return this.#own;
     }
-    if (this.#own !== null) pool.give(this.#own);
+    if (this.#own !== null) this.#pool.give(this.#own);
     this.#own = null;
     return SHARED_READ;
   };
 
   readonly #onRead = (n: number, buf: Buffer): boolean => {
+    const wasPaused = this.#paused;
     if (this.#tunnel) {
       this.#full = false;
       return this.socket.push(copyOf(buf, n));
     }
-    const wasPaused = this.#paused;
     if (this.#exchange === null) {
       this.#full = false;
       this.#borrowed = true;
       this.#onData(buf.subarray(0, n));
       this.#borrowed = false;
-      return !(wasPaused && this.#paused);
+    } else {
+      const most = this.#pool.size;
+      this.#full = n >= most;
+      // Whoever keeps a small piece must not keep the memory of a large one.
+      const lent = buf === this.#own && n >= most / 2;
+      takeKept();
+      this.#onData(lent ? buf.subarray(0, n) : copyOf(buf, n));
+      if (takeKept() && lent) this.#own = null;
     }
-    const most = this.peer.tls === null ? LARGE_READ : TLS_READ;
-    this.#full = n >= most;
-    // Whoever keeps a small piece must not keep the memory of a large one.
-    const lent = buf === this.#own && n >= most / 2;
-    takeKept();
-    this.#onData(lent ? buf.subarray(0, n) : copyOf(buf, n));
-    if (takeKept() && lent) this.#own = null;
     return !(wasPaused && this.#paused);
   };
 
@@ -640,23 +641,7 @@ export class ServerConnection implements ClientStream {
         return true;
       }
     }
-    const { socket } = this;
-    const out = this.#out;
-    if (size <= COPY_LIMIT) {
-      out.hold(
-        framing === 'chunked' ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size),
-      );
-      return !socket.writableNeedDrain;
-    }
-    if (framing === 'chunked') out.hold(`${size.toString(16)}\r\n`);
-    // Behind the size line, which may have been one too many to be held: what it wrote is then still under way.
-    const pending = socket.writableLength;
-    out.write(chunk);
-    if (framing === 'chunked') out.hold('\r\n');
-    // A plain socket reads from the chunk until the kernel has taken all of it. A TLS socket has encrypted it by now, unless
-    // an earlier write was still under way, and this one waits behind it as it is.
-    if (this.peer.tls === null ? socket.writableLength !== 0 : pending !== 0) keepChunk();
-    return !socket.writableNeedDrain;
+    return this.#out.piece(chunk, framing === 'chunked');
   }
 
   flush(): void {

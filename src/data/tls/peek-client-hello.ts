@@ -19,11 +19,9 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
   let chunks: Buffer[] | null = null;
   let received = 0;
   let need = 0;
-  let stopped = false;
-  // The socket holds the callback of its reads for as long as it lives, and must not hold the handshake with it.
+  // Null once it is over. The socket holds the callback of its reads for as long as it lives, and must not hold the handshake.
   let told: typeof done | null = done;
   const stop = (): void => {
-    stopped = true;
     told = null;
     chunks = null;
     socket.off('readable', onReadable);
@@ -47,7 +45,7 @@ export function peekClientHello(socket: Socket, done: (hello: PeekedHello, bytes
   const onRead = (n: number, buffer: Buffer): boolean => {
     const chunk = Buffer.from(buffer.subarray(0, n));
     // Whoever has the connection now, and does not read it into memory of his own, reads it as any other.
-    if (stopped) return socket.push(chunk);
+    if (told === null) return socket.push(chunk);
     take(chunk);
     return true;
   };

@@ -1,15 +1,14 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
-import { keepChunk, LARGE_BUFFERS, takeKept } from '../chunk-memory.ts';
+import { LARGE_BUFFERS, takeKept } from '../chunk-memory.ts';
 import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { ChunkedDecoder } from '../http1/chunked.ts';
 import { HeadBuffer } from '../http1/head-buffer.ts';
 import { MAX_INFORMATIONAL, RESPONSE_LIMITS } from '../http1/limits.ts';
 import { ResponseParser, type UpstreamHead } from '../http1/response-head.ts';
-import { latin1 } from '../latin1.ts';
-import { SocketWriter } from '../socket-writer.ts';
+import { COPY_LIMIT, SocketWriter } from '../socket-writer.ts';
 import { canStillRead } from './keep-reading.ts';
 
 /** Who gets what an upstream says. Each call is made at most as often as the protocol allows; `onFail` ends everything. */
@@ -44,8 +43,6 @@ const parser = new ResponseParser();
 
 /** A head in pieces is parsed anew at each of them while it is this short; later only as lines end. */
 const EAGER_LIMIT = 4_096;
-/** Pieces of a request's body up to this size are copied into one write with what surrounds them. */
-const COPY_LIMIT = 4_096;
 /** First read buffer of a connection: large ones are for those that are reading a large body. */
 const SMALL_READ = 16_384;
 
@@ -187,19 +184,10 @@ export class UpstreamConnection {
   /** @returns false when the upstream does not take it as fast as it comes */
   writeBody(chunk: Buffer): boolean {
     if (this.#deaf) return true;
-    const { socket } = this;
-    const out = this.#out;
-    const size = chunk.length;
-    if (size <= COPY_LIMIT) {
-      out.hold(this.#chunkedRequest ? `${size.toString(16)}\r\n${latin1(chunk, 0, size)}\r\n` : latin1(chunk, 0, size));
-      out.flushLater();
-    } else {
-      if (this.#chunkedRequest) out.hold(`${size.toString(16)}\r\n`);
-      out.write(chunk);
-      if (this.#chunkedRequest) out.hold('\r\n');
-      if (socket.writableLength !== 0) keepChunk();
-    }
-    return !socket.writableNeedDrain;
+    const more = this.#out.piece(chunk, this.#chunkedRequest);
+    // What is held behind a large piece can wait for the next one.
+    if (chunk.length <= COPY_LIMIT) this.#out.flushLater();
+    return more;
   }
 
   endBody(trailers: string): void {
