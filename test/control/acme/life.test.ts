@@ -29,6 +29,8 @@ describe.skipIf(toolsMissing('the life of a certificate', ...PEBBLE_TOOLS))('a c
   it('is not ordered again before its time, nor after a restart', async () => {
     await using dir = await tempDir();
     await using front = await startCaFront(pebble.directory);
+    // The time is to be our own: what the CA would have instead comes at any moment, and moves it.
+    front.fault = ({ path }) => (path.includes('/renewalInfo/') ? { status: 404 } : undefined);
     const mesh = { ...resolver(), caServer: front.directory, caCertificates: [front.root] };
     const first = await manage({ resolvers: { mesh }, dir });
     first.want('a.test');
@@ -45,6 +47,7 @@ describe.skipIf(toolsMissing('the life of a certificate', ...PEBBLE_TOOLS))('a c
     expect(second.manager.status()[0]?.state).toBe('valid');
     clock.to(renewal + 1);
     await second.certificate('a.test', { not: cert });
+    expect(front.seen.some((line) => line.includes('/renewalInfo/'))).toBe(true);
     expect(front.seen.filter((line) => line === 'POST /order-plz')).toHaveLength(2);
     expect(front.seen.filter((line) => line === 'POST /sign-me-up')).toHaveLength(1);
   });
