@@ -96,6 +96,13 @@ export class SocketWriter implements Late {
     socket.cork();
   }
 
+  /** Writes what is held through the stream's queue: whoever has the socket from now on asks the stream what it holds. */
+  handOver(): void {
+    const text = this.#held;
+    this.drop();
+    if (text !== '') this.#socket.write(text, 'latin1');
+  }
+
   /**
    * A piece of a body: a small one is held, a large one written. Its memory is kept (see chunk-memory.ts) where it must be.
    * @param chunked with the framing of RFC 9112 §7.1 around it

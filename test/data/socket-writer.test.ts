@@ -156,4 +156,22 @@ describe('a socket writer', () => {
     expect(errors[0]?.syscall).toBe('write');
     expect(near.destroyed).toBe(false);
   });
+
+  it('hands over what it holds to the stream, which then knows of all that is not sent', async () => {
+    const { near, far } = await pair();
+    const got = readAll(far);
+    const written: unknown[] = [];
+    const write = near.write.bind(near);
+    near.write = (...args: unknown[]) => {
+      written.push(args[0]);
+      return Reflect.apply(write, near, args) as boolean;
+    };
+    const writer = new SocketWriter(near);
+    writer.hold('HTTP/1.1 101 ');
+    writer.hold('Switching Protocols\r\n\r\n');
+    writer.handOver();
+    writer.flush();
+    expect(written).toEqual(['HTTP/1.1 101 Switching Protocols\r\n\r\n']);
+    await waitFor('the bytes', () => got.text() === written[0]);
+  });
 });

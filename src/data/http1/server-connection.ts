@@ -26,6 +26,7 @@ import type { Refusal } from './fields.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import type { HeadLimits } from './limits.ts';
 import { type RequestHead, RequestParser } from './request-head.ts';
+import { Stash } from './stash.ts';
 
 /** What the connections of one entry point share. Replaced field by field at a reload. */
 export interface Http1Service {
@@ -106,7 +107,7 @@ export class ServerConnection implements ClientStream {
   readonly #openedAt = clock.now;
   #exchange: Exchange | null = null;
   #head: HeadBuffer | null = null;
-  #stash: Buffer | null = null;
+  readonly #stash = new Stash();
   #reading = false;
   /** What is being read must be copied to be kept. */
   #borrowed = false;
@@ -289,7 +290,7 @@ export class ServerConnection implements ClientStream {
   /** Bytes that begin with a request, or go on with a head; a loop, because pipelined requests may be answered at once. */
   #process(first: Buffer): void {
     // Behind what waits, be it for its turn or for room for more answers.
-    if (this.#reading || this.#stash !== null) {
+    if (this.#reading || !this.#stash.empty) {
       this.#keepForLater(first, 0);
       return;
     }
@@ -300,10 +301,9 @@ export class ServerConnection implements ClientStream {
       // What follows comes from the stash, which is ours.
       this.#borrowed = false;
       next = null;
-      if (this.#exchange === null && this.#stash !== null && !this.#closing && !this.#closed) {
+      if (this.#exchange === null && !this.#stash.empty && !this.#closing && !this.#closed) {
         if (this.socket.writableNeedDrain) break;
-        next = this.#stash;
-        this.#stash = null;
+        next = this.#stash.take();
         this.#resume();
       }
     }
@@ -555,10 +555,7 @@ export class ServerConnection implements ClientStream {
   }
 
   #keepForLater(buf: Buffer, from: number): void {
-    let rest = from === 0 ? buf : buf.subarray(from);
-    if (this.#borrowed) rest = Buffer.from(rest);
-    else keepChunk();
-    this.#stash = this.#stash === null ? rest : Buffer.concat([this.#stash, rest]);
+    this.#stash.push(from === 0 ? buf : buf.subarray(from), this.#borrowed);
     if (this.#stash.length > STASH_LIMIT) this.#pause();
   }
 
@@ -693,15 +690,14 @@ export class ServerConnection implements ClientStream {
     this.#tunnel = true;
     exchange.started = true;
     exchange.status = 101;
-    const head = this.#stash;
-    this.#stash = null;
+    const head = this.#stash.take();
     socket.removeListener('data', this.#onData);
     socket.removeListener('end', this.#onEnd);
     socket.removeListener('drain', this.#onSocketDrain);
     this.#out.hold(
       `HTTP/1.1 101 Switching Protocols\r\n${headers.lines(RESPONSE_SKIP)}Connection: Upgrade\r\nUpgrade: ${headers.getKnown(H.UPGRADE) ?? exchange.upgrade}\r\n\r\n`,
     );
-    this.#out.flush();
+    this.#out.handOver();
     return { head, socket };
   }
 
@@ -730,19 +726,18 @@ export class ServerConnection implements ClientStream {
     this.onDrain = null;
     exchange.finish();
     // Bytes behind a request for an upgrade that was not granted are no request (they were meant for the other protocol).
-    const strayUpgrade = this.#upgradeAsked && this.#stash !== null;
+    const strayUpgrade = this.#upgradeAsked && !this.#stash.empty;
     if (!this.#keepAlive || strayUpgrade || this.#service.draining) {
       // More may be on its way from a client that did not ask for the close: a reset could take the response from it.
-      this.#close(!this.#clientCloses || this.#stash !== null);
+      this.#close(!this.#clientCloses || !this.#stash.empty);
       return;
     }
     this.#deadline = after(this.#service.timeouts.keepAliveMs);
     this.#lastRead = clock.now;
-    if (this.#stash === null) {
+    if (this.#stash.empty) {
       this.#resume();
     } else if (!this.#reading && !this.socket.writableNeedDrain) {
-      const stash = this.#stash;
-      this.#stash = null;
+      const stash = this.#stash.take()!;
       this.#resume();
       this.#process(stash);
     }
@@ -753,7 +748,7 @@ export class ServerConnection implements ClientStream {
     if (this.#closing || this.#closed) return;
     this.#out.flush();
     this.#closing = true;
-    this.#stash = null;
+    this.#stash.clear();
     const exchange = this.#exchange;
     this.#exchange = null;
     exchange?.finish();
@@ -777,7 +772,7 @@ export class ServerConnection implements ClientStream {
     this.#service.refused(this.peer, error, status);
     this.#exchange = null;
     this.#head = null;
-    this.#stash = null;
+    this.#stash.clear();
     this.#keepAlive = false;
     // The rest of what came cannot be understood: it is read and thrown away before the close.
     this.#bodyDone = false;
@@ -866,9 +861,8 @@ export class ServerConnection implements ClientStream {
     const { onDrain } = this;
     if (this.#exchange !== null) {
       if (onDrain !== null) onDrain();
-    } else if (this.#stash !== null && !this.#closing) {
-      const stash = this.#stash;
-      this.#stash = null;
+    } else if (!this.#stash.empty && !this.#closing) {
+      const stash = this.#stash.take()!;
       this.#resume();
       this.#process(stash);
     }
