@@ -18,3 +18,6 @@ export const MAX_TRAILER_BYTES = 16_384;
 
 /** 1xx responses before a final one. */
 export const MAX_INFORMATIONAL = 64;
+
+/** A request's method. The longest of IANA's registry has 17. */
+export const MAX_METHOD_BYTES = 128;

@@ -4,7 +4,7 @@ import { HeaderList } from '../headers/header-list.ts';
 import { latin1 } from '../latin1.ts';
 import { CR, HEX, HOST_LITERAL, HOST_NAME, LF, SP, TARGET, TOKEN } from './chars.ts';
 import { FieldParser, type ParseState, type Refusal, transferCoding } from './fields.ts';
-import type { HeadLimits } from './limits.ts';
+import { type HeadLimits, MAX_METHOD_BYTES } from './limits.ts';
 
 /** How the body of a message is delimited. */
 export type BodyKind = 'none' | 'length' | 'chunked';
@@ -61,9 +61,10 @@ export class RequestParser {
     const lineStart = pos;
     const methodStart = pos;
     while (pos < to && TOKEN[buf[pos]!] === 1) pos++;
-    if (pos >= to) {
-      return to - lineStart > limits.maxLineBytes ? this.#fail('CLIENT_BAD_REQUEST', 'no method') : 'incomplete';
+    if (pos - methodStart > MAX_METHOD_BYTES) {
+      return this.#fail('CLIENT_BAD_REQUEST', `the method is longer than ${MAX_METHOD_BYTES} bytes`);
     }
+    if (pos >= to) return 'incomplete';
     const methodEnd = pos;
     if (buf[pos] !== SP || pos === methodStart)
       return this.#fail('CLIENT_BAD_REQUEST', 'the request line has no method');

@@ -23,6 +23,17 @@ export const LIMITS: readonly RequestCase[] = [
   // No target is too long here: there is none.
   refused('a method without end', 'RFC 9112 §3', 'A'.repeat(OVER), 400, { alone: true }),
   refused('a method of 100 KB', 'RFC 9112 §3', head(`${'A'.repeat(100_000)} /case HTTP/1.1`, HOST), 400),
+  refused('a method of 30 KB', 'RFC 9112 §3', head(`${'A'.repeat(30_000)} /case HTTP/1.1`, HOST), 400),
+  refused(
+    'a method and a target that are too long together',
+    'RFC 9112 §3',
+    head(`${'A'.repeat(20_000)} /${'a'.repeat(20_000)} HTTP/1.1`, HOST),
+    400,
+  ),
+  refused('a method of 129 bytes', 'RFC 9112 §3', head(`${'A'.repeat(129)} /case HTTP/1.1`, HOST), 400),
+  served('a method of 128 bytes', 'RFC 9112 §3', head(`${'A'.repeat(128)} /case HTTP/1.1`, HOST), {
+    line: `${'A'.repeat(128)} /case`,
+  }),
   refused('a value that is too long', 'RFC 6585 §5', get(`X-A: ${'b'.repeat(OVER)}`), 431),
   refused('a name that is too long', 'RFC 6585 §5', get(`${'a'.repeat(OVER)}: b`), 431),
   refused('a head of 1 MiB', 'RFC 6585 §5', get(`X-A: ${'b'.repeat(1024 * 1024)}`), 431),
