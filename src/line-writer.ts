@@ -107,19 +107,33 @@ export class LineWriter {
   /** @param line without its line feed; each UTF-16 unit is one byte */
   write(line: string): void {
     const size = line.length + 1;
-    let chunk = this.#chunk;
-    if (chunk === null || chunk.used + size > chunk.bytes.length) {
-      chunk = this.#nextChunk(size);
-      if (chunk === null) {
-        this.#drop(1, 'the destination does not take them fast enough');
-        return;
-      }
-    }
+    const chunk = this.#roomFor(size, 1);
+    if (chunk === null) return;
     const { bytes, used } = chunk;
     bytes.latin1Write(line, used, line.length);
     bytes[used + size - 1] = LINE_FEED;
-    chunk.used = used + size;
-    chunk.lines++;
+    this.#added(chunk, size, 1);
+  }
+
+  /** @param from whole lines, with their line feeds; they are copied */
+  writeLines(from: Uint8Array, length: number, lines: number): void {
+    const chunk = this.#roomFor(length, lines);
+    if (chunk === null) return;
+    chunk.bytes.set(length === from.length ? from : from.subarray(0, length), chunk.used);
+    this.#added(chunk, length, lines);
+  }
+
+  #roomFor(size: number, lines: number): Chunk | null {
+    const chunk = this.#chunk;
+    if (chunk !== null && chunk.used + size <= chunk.bytes.length) return chunk;
+    const next = this.#nextChunk(size);
+    if (next === null) this.#drop(lines, 'the destination does not take them fast enough');
+    return next;
+  }
+
+  #added(chunk: Chunk, size: number, lines: number): void {
+    chunk.used += size;
+    chunk.lines += lines;
     if (chunk.lines >= this.#flushLines) this.#flush();
     else this.#timer ??= setTimeout(this.#flush, this.#options.flushMs).unref();
   }
@@ -174,7 +188,7 @@ export class LineWriter {
     if (this.#flying === null) finish();
   }
 
-  /** Room for a line of `size` bytes with its line feed; null: so much waits already that the line is lost. */
+  /** Room for lines of `size` bytes; null: so much waits already that they are lost. */
   #nextChunk(size: number): Chunk | null {
     if (this.#closed || this.#full.length >= MAX_CHUNKS) return null;
     if (this.#chunk !== null) this.#full.push(this.#chunk);

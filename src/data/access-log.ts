@@ -5,6 +5,7 @@ import { Facts } from './access-log/facts.ts';
 import { fieldMode } from './access-log/fields.ts';
 import { compileFilter } from './access-log/filter.ts';
 import { type Format, jsonFormat } from './access-log/json-format.ts';
+import { LineBuffer } from './access-log/line-buffer.ts';
 import type { Exchange, Peer } from './exchange.ts';
 
 /** One line for each request, in Traefik's formats. */
@@ -26,8 +27,8 @@ export interface LineSink {
   /** Whether people read it as it is written. */
   readonly terminal: boolean;
   readonly dropped: number;
-  /** @param line without its line feed; each UTF-16 unit is one byte */
-  write(line: string): void;
+  /** @param bytes whole lines, with their line feeds; they are copied */
+  writeLines(bytes: Uint8Array, length: number, lines: number): void;
   reopen(): void;
   close(done: () => void): void;
 }
@@ -42,7 +43,8 @@ export type OpenSink = (
 type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
 
 interface Output {
-  readonly sink: LineSink;
+  /** All that get the same lines. */
+  readonly sinks: LineSink[];
   readonly format: Format;
   /** Whether the lines of this format have the error's code. */
   readonly namesErrors: boolean;
@@ -57,9 +59,12 @@ export function openAccessLog(config: AccessLogConfig, log: Log, open: OpenSink)
 const BATCH = 64;
 /** Milliseconds that a line waits at most to be made. */
 const BATCH_MS = 50;
+/** Lines are handed over when there are so many bytes of them. */
+const BLOCK_BYTES = 32 * 1024;
 
 class FormattedLog implements AccessLog {
   readonly #outputs: Output[] = [];
+  readonly #lines = new LineBuffer();
   readonly #wanted: (facts: Facts) => boolean;
   readonly #withInternals: boolean;
   readonly #batch: readonly Facts[];
@@ -79,15 +84,22 @@ class FormattedLog implements AccessLog {
       const sink = open(path, bufferingSize, (message, fields) => log('warn', `access log: ${message}`, fields));
       // On a terminal lines are for people.
       const json = config.format === 'json' && !sink.terminal;
-      const format =
-        this.#outputs.find((other) => !other.sink.terminal && !sink.terminal)?.format ??
-        (json ? jsonFormat(config) : commonFormat(config, config.format !== 'genericCLF'));
-      this.#outputs.push({ sink, format, namesErrors: json && fieldMode(config)('ErrorCode') === 'keep' });
+      const same = this.#outputs.find(({ sinks }) => sinks[0]!.terminal === sink.terminal);
+      if (same !== undefined) {
+        same.sinks.push(sink);
+        continue;
+      }
+      const format = json ? jsonFormat(config) : commonFormat(config, config.format !== 'genericCLF');
+      this.#outputs.push({ sinks: [sink], format, namesErrors: json && fieldMode(config)('ErrorCode') === 'keep' });
     }
   }
 
+  get #sinks(): readonly LineSink[] {
+    return this.#outputs.flatMap(({ sinks }) => sinks);
+  }
+
   get dropped(): number {
-    return this.#outputs.reduce((sum, { sink }) => sum + sink.dropped, 0);
+    return this.#sinks.reduce((sum, sink) => sum + sink.dropped, 0);
   }
 
   exchange(exchange: Exchange): boolean {
@@ -106,14 +118,15 @@ class FormattedLog implements AccessLog {
 
   reopen(): void {
     this.#make();
-    for (const { sink } of this.#outputs) sink.reopen();
+    for (const sink of this.#sinks) sink.reopen();
   }
 
   close(done: () => void): void {
     this.#make();
     process.off('exit', this.#make);
-    let left = this.#outputs.length;
-    for (const { sink } of this.#outputs) {
+    const sinks = this.#sinks;
+    let left = sinks.length;
+    for (const sink of sinks) {
       sink.close(() => {
         if (--left === 0) done();
       });
@@ -140,16 +153,21 @@ class FormattedLog implements AccessLog {
     this.#timer = null;
     const waiting = this.#waiting;
     this.#waiting = 0;
-    for (let i = 0; i < waiting; i++) {
-      const facts = this.#batch[i]!;
-      let line = '';
-      let of: Format | null = null;
-      for (const { sink, format } of this.#outputs) {
-        if (format !== of) line = format.line(facts);
-        of = format;
-        sink.write(line);
+    for (const { format, sinks } of this.#outputs) {
+      for (let i = 0; i < waiting; i++) {
+        format.line(this.#batch[i]!, this.#lines);
+        this.#lines.endLine();
+        if (this.#lines.length >= BLOCK_BYTES) this.#handOver(sinks);
       }
-      facts.forget();
+      this.#handOver(sinks);
     }
+    for (let i = 0; i < waiting; i++) this.#batch[i]!.forget();
   };
+
+  #handOver(sinks: readonly LineSink[]): void {
+    const lines = this.#lines;
+    if (lines.length === 0) return;
+    for (const sink of sinks) sink.writeLines(lines.bytes, lines.length, lines.lines);
+    lines.clear();
+  }
 }

@@ -3,8 +3,13 @@ import { escapeText } from './escape.ts';
 import type { Facts } from './facts.ts';
 import { clientHost, fieldMode, headerMode, withoutUserInfo } from './fields.ts';
 import type { Format } from './json-format.ts';
+import type { LineBuffer } from './line-buffer.ts';
 import { requestPath } from './request-path.ts';
 import { secondOf } from './timestamps.ts';
+
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const DASH = 0x2d;
 
 /**
  * The Common Log Format with Referer and User-Agent; with `extended`, Traefik's four fields behind it: request count,
@@ -19,6 +24,11 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
   const given = (name: string, read: Make): Make => {
     const wanted = mode(name);
     return wanted === 'keep' ? read : () => (wanted === 'drop' ? '' : 'REDACTED');
+  };
+  const givenNumber = (name: string, read: (facts: Facts) => number): Write => {
+    const wanted = mode(name);
+    if (wanted === 'keep') return (facts, out) => out.integer(read(facts));
+    return (_, out) => out.text(wanted === 'drop' ? '-' : 'REDACTED');
   };
   const givenHeader = (name: string): Make => {
     const wanted = header(name);
@@ -35,37 +45,61 @@ export function commonFormat(config: AccessLog, extended: boolean): Format {
   const method = given('RequestMethod', ({ exchange }) => exchange?.method ?? '');
   const target = given('RequestPath', ({ exchange }) => (exchange === null ? '' : path(exchange)));
   const protocol = given('RequestProtocol', ({ exchange }) => exchange?.protocol ?? '');
-  const status = given('DownstreamStatus', (facts) => String(facts.status));
-  const size = given('DownstreamContentSize', ({ exchange }) => String(exchange?.responseBytes ?? 0));
+  const status = givenNumber('DownstreamStatus', (facts) => facts.status);
+  const size = givenNumber('DownstreamContentSize', ({ exchange }) => exchange?.responseBytes ?? 0);
   const referer = givenHeader('referer');
   const agent = givenHeader('user-agent');
   const timed = mode('Duration') === 'keep';
-  const count = given('RequestCount', (facts) => String(facts.count));
+  const count = givenNumber('RequestCount', (facts) => facts.count);
   const router = given('RouterName', ({ exchange }) => exchange?.routerName ?? '');
   const server = given('ServiceURL', ({ exchange }) => withoutUserInfo(exchange?.upstreamUrl) ?? '');
 
-  const make: Make = (facts) => {
-    const head = `${word(client(facts))} - ${word(user(facts))} [${date(facts) || '-'}]`;
-    const request = `"${inner(method(facts))} ${inner(target(facts))} ${inner(protocol(facts))}"`;
-    const line = `${head} ${request} ${status(facts) || '-'} ${size(facts) || '-'} ${text(referer(facts))} ${text(agent(facts))}`;
-    if (!extended) return line;
-    const ms = timed ? Math.trunc(facts.duration) : 0;
-    return `${line} ${count(facts) || '-'} ${text(router(facts))} ${text(server(facts))} ${ms}ms`;
+  return {
+    line(facts, out) {
+      word(client(facts), out);
+      out.text(' - ');
+      word(user(facts), out);
+      out.text(' [');
+      out.text(date(facts) || '-');
+      out.text('] "');
+      inner(method(facts), out);
+      out.byte(SPACE);
+      inner(target(facts), out);
+      out.byte(SPACE);
+      inner(protocol(facts), out);
+      out.text('" ');
+      status(facts, out);
+      out.byte(SPACE);
+      size(facts, out);
+      out.text(' "');
+      inner(referer(facts), out);
+      out.text('" "');
+      inner(agent(facts), out);
+      out.byte(QUOTE);
+      if (!extended) return;
+      out.byte(SPACE);
+      count(facts, out);
+      out.text(' "');
+      inner(router(facts), out);
+      out.text('" "');
+      inner(server(facts), out);
+      out.text('" ');
+      out.integer(timed ? Math.trunc(facts.duration) : 0);
+      out.text('ms');
+    },
   };
-  return { line: make };
 }
 
 type Make = (facts: Facts) => string;
+type Write = (facts: Facts, out: LineBuffer) => void;
 
 /** Outside quotes a space would begin the next field. */
-function word(value: string): string {
-  return value === '' ? '-' : escapeText(value).replaceAll(' ', '\\u0020');
+function word(value: string, out: LineBuffer): void {
+  if (value.includes(' ')) out.text(escapeText(value).replaceAll(' ', '\\u0020'));
+  else inner(value, out);
 }
 
-function inner(value: string): string {
-  return value === '' ? '-' : escapeText(value);
-}
-
-function text(value: string): string {
-  return value === '' ? '"-"' : `"${escapeText(value)}"`;
+function inner(value: string, out: LineBuffer): void {
+  if (value === '') out.byte(DASH);
+  else out.escaped(value);
 }

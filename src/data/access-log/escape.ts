@@ -1,7 +1,7 @@
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** 1: stands in a quoted text as it is. */
-const PLAIN = new Uint8Array(128).fill(1, 0x20, 0x7f);
+export const PLAIN = new Uint8Array(128).fill(1, 0x20, 0x7f);
 PLAIN[0x22] = 0;
 PLAIN[0x5c] = 0;
 

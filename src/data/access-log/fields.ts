@@ -1,6 +1,5 @@
 import type { AccessLog } from '../../core/config/static.ts';
 import { H } from '../headers/known.ts';
-import { decimal } from './decimal.ts';
 import { escapeText } from './escape.ts';
 import type { Facts } from './facts.ts';
 import { type FieldMode, requestPath } from './request-path.ts';
@@ -8,6 +7,12 @@ import { fraction, secondOf } from './timestamps.ts';
 
 /** A field's value as it stands in JSON, with its quotes; the empty string where this line has none. */
 export type FieldValue = (facts: Facts) => string;
+
+/** A number of each line. */
+export type NumberField = (facts: Facts) => number;
+
+/** A text of each line, without quotes and as it came; the empty string where this line has none. */
+export type TextField = (facts: Facts) => string;
 
 type Fields = Readonly<Record<string, FieldValue>>;
 
@@ -24,8 +29,13 @@ export interface FieldGroups {
   readonly authority: Fields;
   /** The time at which the request began. */
   readonly start: Fields;
+  /** How it was asked and answered. */
+  readonly outcome: Fields;
+  /** What went wrong. */
+  readonly error: Fields;
   /** Each line anew. */
-  readonly rest: Fields;
+  readonly numbers: Readonly<Record<string, NumberField>>;
+  readonly texts: Readonly<Record<string, TextField>>;
 }
 
 const NONE = '';
@@ -60,26 +70,32 @@ export function fieldGroups(config: AccessLog): FieldGroups {
       },
       StartUTC: ({ startedAt }) => `"${secondOf(startedAt).utc}${fraction(startedAt)}Z"`,
     },
-    rest: {
-      // That of an untrusted peer is the same in each line of its connection.
-      ClientHost: (facts) => (facts.peer.trusted ? quoted(clientHost(facts)) : NONE),
+    outcome: {
       ClientUsername: ({ exchange }) => (exchange === null || exchange.user === '' ? '"-"' : quoted(exchange.user)),
-      DownstreamContentSize: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.responseBytes)),
-      DownstreamStatus: ({ status }) => decimal(status),
-      Duration: ({ duration }) => nanoseconds(duration),
+      DownstreamStatus: ({ status }) => String(status),
+      OriginStatus: ({ exchange }) => (exchange === null ? '0' : String(exchange.upstreamStatus)),
+      RequestMethod: ({ exchange }) => (exchange === null ? NONE : quoted(exchange.method)),
+      RequestProtocol: ({ exchange }) => (exchange === null ? NONE : `"${exchange.protocol}"`),
+      RetryAttempts: ({ exchange }) => (exchange === null ? '0' : String(exchange.retries)),
+    },
+    error: {
       ErrorCode: ({ error }) => (error === null ? NONE : `"${error.code}"`),
       ErrorDetail: ({ error }) => (error === null ? NONE : quoted(error.message)),
       ErrorSource: ({ error }) => (error === null ? NONE : `"${error.source}"`),
-      OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? decimal(exchange.responseBytes) : '0'),
-      OriginDuration: ({ originDuration }) => (originDuration <= 0 ? '0' : nanoseconds(originDuration)),
-      OriginStatus: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.upstreamStatus)),
+    },
+    numbers: {
+      DownstreamContentSize: ({ exchange }) => (exchange === null ? 0 : exchange.responseBytes),
+      Duration: ({ duration }) => nanoseconds(duration),
+      OriginContentSize: ({ exchange }) => (exchange?.upstreamStatus ? exchange.responseBytes : 0),
+      OriginDuration: ({ originDuration }) => (originDuration <= 0 ? 0 : nanoseconds(originDuration)),
       Overhead: ({ duration, originDuration }) => nanoseconds(Math.max(0, duration - Math.max(0, originDuration))),
-      RequestContentSize: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.requestBytes)),
-      RequestCount: ({ count }) => decimal(count),
-      RequestMethod: ({ exchange }) => (exchange === null ? NONE : quoted(exchange.method)),
-      RequestPath: ({ exchange }) => (exchange === null ? NONE : quoted(path(exchange))),
-      RequestProtocol: ({ exchange }) => (exchange === null ? NONE : `"${exchange.protocol}"`),
-      RetryAttempts: ({ exchange }) => (exchange === null ? '0' : decimal(exchange.retries)),
+      RequestContentSize: ({ exchange }) => (exchange === null ? 0 : exchange.requestBytes),
+      RequestCount: ({ count }) => count,
+    },
+    texts: {
+      // That of an untrusted peer is the same in each line of its connection.
+      ClientHost: (facts) => (facts.peer.trusted ? clientHost(facts) : NONE),
+      RequestPath: ({ exchange }) => (exchange === null ? NONE : path(exchange)),
     },
   };
 }
@@ -130,6 +146,6 @@ function optional(text: string | undefined): string {
   return text === undefined || text === '' ? NONE : `"${escapeText(text)}"`;
 }
 
-function nanoseconds(ms: number): string {
-  return decimal(Math.round(ms * 1e6));
+function nanoseconds(ms: number): number {
+  return Math.round(ms * 1e6);
 }

@@ -13,7 +13,7 @@ export class Second {
   readonly common: string;
   readonly commonLocal: string;
   /** The begin of a JSON line. */
-  readonly json: string;
+  readonly json: Uint8Array;
 
   constructor(at: number) {
     this.at = at;
@@ -28,7 +28,7 @@ export class Second {
     this.zone = offset === 0 ? 'Z' : `${sign}${hh}:${mm}`;
     this.common = `${common(this.utc)} +0000`;
     this.commonLocal = `${common(this.local)} ${sign}${hh}${mm}`;
-    this.json = Buffer.from(`{"level":"info","msg":"","time":"${this.local}${this.zone}"`).toString('latin1');
+    this.json = Buffer.from(`{"level":"info","msg":"","time":"${this.local}${this.zone}"`, 'latin1');
   }
 }
 
