@@ -62,6 +62,11 @@ export interface RequestBodySource {
 
 /** The client's side of an exchange, implemented by each codec. */
 export interface ClientStream extends ResponseSink, RequestBodySource {
+  /**
+   * Takes back a response that was started, of which nothing has been written.
+   * @returns false: it is too late for that, or none was started
+   */
+  retract(): boolean;
   /** Sends 101 and gives the connection away. `null` where the codec has no upgrades. */
   upgrade(headers: HeaderList): Tunnel | null;
 }
@@ -346,10 +351,20 @@ export class Exchange {
     this.#onFinish(this);
   }
 
-  /** The exchange failed: an error response if none has begun, else the client sees the response break off. */
+  /** Takes a response back that the client has seen nothing of: another one can be given instead. */
+  retract(): void {
+    if (!this.started || this.response !== this.client || !this.client.retract()) return;
+    this.started = false;
+    this.status = 0;
+    this.responseBytes = 0;
+    this.responseHeaders = null;
+  }
+
+  /** The exchange failed: an error response if the client has seen nothing of one, else the client sees the response break off. */
   fail(error: ProxyError): void {
     if (this.finished) return;
     this.error ??= error;
+    if (error.code !== 'CLIENT_GONE') this.retract();
     if (this.started) {
       this.response.abort(error);
       return;

@@ -28,6 +28,8 @@ export class SocketWriter implements Late {
   #held = '';
   /** What is held from here on can be taken back. */
   #mark = 0;
+  /** Nothing that was held since the mark has been written. */
+  #marked = false;
   #scheduled = false;
   /** Bytes of a direct write under way. */
   #unsent = 0;
@@ -53,17 +55,32 @@ export class SocketWriter implements Late {
   /** Marks what is held from now on as something that {@link takeBack} can drop while it is not written. */
   mark(): void {
     this.#mark = this.#held.length;
+    this.#marked = true;
   }
 
-  /** Drops what was held since the mark. */
-  takeBack(): void {
+  /** Drops what is held since the mark. @returns whether that is all since the mark: nothing of it was written */
+  takeBack(): boolean {
     if (this.#held.length > this.#mark) this.#held = this.#held.substring(0, this.#mark);
+    const all = this.#marked;
+    this.#marked = false;
+    return all;
+  }
+
+  /** Whether nothing since the mark has been written. */
+  get unwritten(): boolean {
+    return this.#marked;
+  }
+
+  /** Whether something is held. */
+  get holds(): boolean {
+    return this.#held !== '';
   }
 
   /** Drops all that is held. */
   drop(): void {
     this.#held = '';
     this.#mark = 0;
+    this.#marked = false;
   }
 
   /** What is held is written at the end of the turn at the latest. */
@@ -128,6 +145,7 @@ export class SocketWriter implements Late {
     const socket = this.#socket;
     const text = this.#held;
     const behindOthers = socket.writableLength !== 0;
+    this.#marked = false;
     let more: boolean;
     if (text === '') {
       more = socket.write(chunk);

@@ -103,6 +103,19 @@ describe('any other protocol', () => {
     expect(head.match(/^Upgrade:/gim)).toHaveLength(1);
   });
 
+  it('may be one of several that were offered', async () => {
+    raw.use({
+      onBytes: (_, chunk) =>
+        chunk.includes('Upgrade: ') ? [SWITCH.replace('Upgrade: tcp', 'Upgrade: IRC/6.9')] : [chunk],
+    });
+    await using client = await RawClient.connect({ port: proxy.port('web') });
+    await client.write(REQUEST.replace('Upgrade: tcp', 'Upgrade: SHTTP/1.3, IRC/6.9, RTA/x11'));
+    await client.waitUntil('the switch', (c) => c.received.includes('\r\n\r\n'));
+    expect(client.received.toString()).toMatch(/^HTTP\/1.1 101 [\s\S]*^Upgrade: IRC\/6.9\r$/m);
+    await client.write('NICK a');
+    await client.waitUntil('the echo', (c) => c.received.toString('latin1').endsWith('NICK a'));
+  });
+
   it('passes a half-close: the upstream still answers after the client has ended', async () => {
     raw.use({ onBytes: (_, chunk) => (chunk.includes('Upgrade: tcp') ? [SWITCH] : []) });
     await using client = await RawClient.connect({ port: proxy.port('web') });

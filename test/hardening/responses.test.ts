@@ -82,6 +82,8 @@ async function judge(response: ResponseCase, client: RawClient, methods: readonl
       return;
     case 'aborted':
       if (final?.status === 502) return expect(final.complete).toBe(true);
+      // What comes in one piece is known to be bad before anything went out.
+      expect(isOnePiece(response), 'no 502, though nothing had gone out').toBe(false);
       expect(final?.complete ?? false, 'a complete message out of an incomplete one').toBe(false);
       expect(client.closed).not.toBe('no');
       return;
@@ -89,6 +91,10 @@ async function judge(response: ResponseCase, client: RawClient, methods: readonl
     case 'passed':
       expectSeen(responses, response.sees ?? {});
   }
+}
+
+function isOnePiece({ steps: [only, ...more] }: ResponseCase): boolean {
+  return more.length === 0 && typeof only === 'string' && only.length < 4_096;
 }
 
 function expectSeen(responses: readonly RawResponse[], sees: ClientSees): void {

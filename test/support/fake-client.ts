@@ -59,6 +59,10 @@ export class FakeClient implements ClientStream {
 
   resumeBody(): void {}
 
+  retract(): boolean {
+    return false;
+  }
+
   upgrade(): Tunnel | null {
     return null;
   }

@@ -10,6 +10,7 @@ import { forwardHead } from '../headers/forward-head.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { KEEP_ALL } from '../headers/header-list.ts';
 import { H } from '../headers/known.ts';
+import { isOffered } from '../headers/upgrade.ts';
 import type { UpstreamHead } from '../http1/response-head.ts';
 import { mayRepeat, pauseBefore, pauseForSame, type RetryPolicy } from '../retry/policy.ts';
 import { splice } from '../splice.ts';
@@ -250,10 +251,11 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
     exchange.response.end(trailers);
   }
 
-  onFail(error: ProxyError, silent: boolean): void {
+  onFail(error: ProxyError, silent: boolean, unsent: boolean): void {
     const exchange = this.#exchange;
     this.#connection = null;
-    if (silent && this.#reused && !this.#stale && error.code === 'UPSTREAM_CLOSED' && this.#mayRepeat()) {
+    const repeatable = unsent ? this.#bodyIsThere() : this.#mayRepeat();
+    if (silent && this.#reused && !this.#stale && error.code === 'UPSTREAM_CLOSED' && repeatable) {
       // The upstream closed its idle connection as the request came: nothing was lost, nobody has seen it.
       this.#stale = true;
       this.#resends++;
@@ -276,7 +278,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
     exchange.upstreamStatus = 101;
     exchange.upstreamHeaders = head.headers;
     // An upstream that switches to something else than what the client asked for speaks to nobody.
-    if (head.headers.getKnown(H.UPGRADE)?.toLowerCase() !== exchange.upgrade) {
+    if (!isOffered(head.headers.joinKnown(H.UPGRADE), exchange.upgrade ?? '')) {
       upstream.destroy();
       this.#over(null);
       exchange.fail(
@@ -395,6 +397,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
     const exchange = this.#exchange;
     this.#stream?.end('broken');
     this.#done();
+    exchange.retract();
     const { takeover } = exchange;
     if (takeover !== null && !exchange.started && takeover.wants(error.status) && this.#bodyIsThere()) {
       this.#handOver(takeover);

@@ -1,5 +1,6 @@
 import { type HeaderList, mark } from './header-list.ts';
 import { FORWARDED, H, identifyName } from './known.ts';
+import { trimSpace } from './white-space.ts';
 
 /** What a Connection field says (RFC 9110 §7.6.1). */
 export interface ConnectionField {
@@ -56,17 +57,4 @@ export function takeConnectionField(headers: HeaderList): ConnectionField {
   }
   if (many !== null) headers.deleteNames(many);
   return { close, keepAlive, upgrade };
-}
-
-/** Takes off the white space of RFC 9110 §5.6.3; `trim()` would take a no-break space, which is obs-text, too. */
-function trimSpace(text: string): string {
-  let from = 0;
-  let to = text.length;
-  while (from < to && isSpace(text.charCodeAt(from))) from++;
-  while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
-  return text.substring(from, to);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

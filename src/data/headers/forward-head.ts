@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Exchange } from '../exchange.ts';
 import { mark } from './header-list.ts';
 import { FORWARDED, H, HOP_BY_HOP } from './known.ts';
+import { offersWebsocket } from './upgrade.ts';
 
 const HOSTNAME = hostname();
 
@@ -50,7 +51,7 @@ function forwardedOneByOne(exchange: Exchange): string {
   let lines = `X-Forwarded-For: ${before === undefined || before === '' ? peer.address : `${before}, ${peer.address}`}\r\n`;
   let proto = headers.getKnown(H.X_FORWARDED_PROTO);
   if (proto === undefined) {
-    const websocket = exchange.upgrade === 'websocket';
+    const websocket = offersWebsocket(exchange.upgrade);
     proto = peer.tls === null ? (websocket ? 'ws' : 'http') : websocket ? 'wss' : 'https';
     lines += `X-Forwarded-Proto: ${proto}\r\n`;
   }

@@ -45,12 +45,15 @@ export class RequestParser {
   /** Where the head ended. */
   end = 0;
   refusal: Refusal | null = null;
+  /** Whether the method, as far as it was read, is HEAD: a refusal must have no body. */
+  isHead = false;
   readonly #fields = new FieldParser();
 
   /** Parses the head that starts at `from`. `incomplete` says nothing about what is there so far. */
   parse(buf: Buffer, from: number, to: number, limits: HeadLimits): ParseState {
     this.refusal = null;
     this.head = null;
+    this.isHead = false;
     let pos = from;
     // RFC 9112 §2.2: an empty line before the request line is ignored; one, not any number.
     if (buf[pos] === CR) {
@@ -68,6 +71,7 @@ export class RequestParser {
     const methodEnd = pos;
     if (buf[pos] !== SP || pos === methodStart)
       return this.#fail('CLIENT_BAD_REQUEST', 'the request line has no method');
+    this.isHead = pos - methodStart === 4 && isHead(buf, methodStart);
     const targetStart = ++pos;
     while (pos < to && TARGET[buf[pos]!] === 1) pos++;
     if (pos - lineStart > limits.maxLineBytes) {
@@ -147,7 +151,7 @@ export class RequestParser {
         const absolute = splitAbsolute(target, method);
         if (absolute === null) return this.#fail('CLIENT_BAD_REQUEST', 'the request target does not start with /');
         // Two parsers could route this by different hosts.
-        if (authority !== '' && absolute.authority.toLowerCase() !== authority.toLowerCase()) {
+        if (authority !== '' && !isSameAuthority(absolute, authority)) {
           return this.#fail('CLIENT_BAD_REQUEST', 'the request target and the Host header disagree');
         }
         authority = absolute.authority;
@@ -208,6 +212,10 @@ export class RequestParser {
   }
 }
 
+function isHead(buf: Buffer, at: number): boolean {
+  return buf[at] === 0x48 && buf[at + 1] === 0x45 && buf[at + 2] === 0x41 && buf[at + 3] === 0x44;
+}
+
 function methodOf(buf: Buffer, start: number, text: string): string {
   for (const candidate of COMMON_METHODS) {
     const bytes = candidate.bytes;
@@ -255,8 +263,26 @@ function isAuthority(buf: Buffer, start: number, end: number): boolean {
   return port <= 65_535;
 }
 
+/** RFC 9110 §4.2.3: case does not count, nor whether the scheme's own port is written out. */
+function isSameAuthority({ authority, port }: Absolute, other: string): boolean {
+  return withoutPort(authority, port) === withoutPort(other, port);
+}
+
+function withoutPort(authority: string, port: string): string {
+  const lower = authority.toLowerCase();
+  if (lower.endsWith(port)) return lower.slice(0, -port.length);
+  return lower.endsWith(':') ? lower.slice(0, -1) : lower;
+}
+
+interface Absolute {
+  readonly authority: string;
+  readonly path: string;
+  /** The port that its scheme has unless another is written, with its colon. */
+  readonly port: ':80' | ':443';
+}
+
 /** RFC 9112 §3.2.2. `null`: not an absolute http(s) URI with a plain authority. */
-function splitAbsolute(target: string, method: string): { authority: string; path: string } | null {
+function splitAbsolute(target: string, method: string): Absolute | null {
   const scheme = /^https?:\/\//i.exec(target);
   if (scheme === null) return null;
   let end = scheme[0].length;
@@ -265,7 +291,8 @@ function splitAbsolute(target: string, method: string): { authority: string; pat
   const bytes = Buffer.from(authority, 'latin1');
   if (!isAuthority(bytes, 0, bytes.length)) return null;
   const rest = target.substring(end);
+  const port = scheme[0].length === 8 ? ':443' : ':80';
   // RFC 9112 §3.2.4: OPTIONS for the server as a whole, in the form a proxy gets it.
-  if (rest === '' && method === 'OPTIONS') return { authority, path: '*' };
-  return { authority, path: rest.charCodeAt(0) === 0x2f ? rest : `/${rest}` };
+  if (rest === '' && method === 'OPTIONS') return { authority, path: '*', port };
+  return { authority, path: rest.charCodeAt(0) === 0x2f ? rest : `/${rest}`, port };
 }

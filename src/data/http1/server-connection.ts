@@ -16,6 +16,7 @@ import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { mark } from '../headers/header-list.ts';
 import { FORWARDED, H, HOP_BY_HOP } from '../headers/known.ts';
+import { offeredUpgrade } from '../headers/upgrade.ts';
 import { ALLOWED_METHODS } from '../options.ts';
 import { readInto } from '../read-into.ts';
 import { SocketWriter } from '../socket-writer.ts';
@@ -428,7 +429,9 @@ export class ServerConnection implements ClientStream {
     if (this.#keepAlive && this.#isWornOut()) this.#keepAlive = false;
     this.#upgradeAsked = wantsUpgrade && head.hasUpgrade;
     // With a body it would be unclear where the old protocol ends: the upgrade is ignored, as a server may (RFC 9110 §7.8).
-    if (wantsUpgrade && head.hasUpgrade && this.#bodyDone) exchange.upgrade = upgradeOf(head);
+    if (wantsUpgrade && head.hasUpgrade && this.#bodyDone) {
+      exchange.upgrade = offeredUpgrade(head.method, head.headers.joinKnown(H.UPGRADE) ?? '');
+    }
     if (head.hasExpect && !this.#expect(exchange, head)) return;
 
     this.#exchange = exchange;
@@ -592,7 +595,9 @@ export class ServerConnection implements ClientStream {
     const { status, body } = response;
     if (this.#service.draining) this.#keepAlive = false;
     // The client may or may not send the body it announced: nobody could tell it from a next request.
-    if (exchange.expectsContinue && !this.#continued && exchange.requestBytes === 0) this.#keepAlive = false;
+    if (exchange.expectsContinue && !this.#continued && !this.#bodyDone && exchange.requestBytes === 0) {
+      this.#keepAlive = false;
+    }
     let skip = RESPONSE_SKIP;
     let framing = '';
     if (body === 'length') {
@@ -657,6 +662,13 @@ export class ServerConnection implements ClientStream {
     this.#out.flushLater();
     this.#response = 'ended';
     this.#next();
+  }
+
+  retract(): boolean {
+    if (this.#exchange === null || this.#response !== 'started' || !this.#out.unwritten) return false;
+    this.#out.takeBack();
+    this.#response = 'none';
+    return true;
   }
 
   abort(error: ProxyError): void {
@@ -776,10 +788,12 @@ export class ServerConnection implements ClientStream {
     this.#keepAlive = false;
     // The rest of what came cannot be understood: it is read and thrown away before the close.
     this.#bodyDone = false;
-    const body = `${status} ${reasonOf(status)}\n`;
+    const text = `${status} ${reasonOf(status)}\n`;
+    // RFC 9110 §9.3.2: it says what would be there.
+    const body = parser.isHead ? '' : text;
     const allow = status === 405 ? ALLOW_LINE : '';
     this.#out.hold(
-      `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${dateLine()}${allow}Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status} ${reasonOf(status)}\r\n${dateLine()}${allow}Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${body}`,
     );
     this.#close();
   }
@@ -822,6 +836,7 @@ export class ServerConnection implements ClientStream {
     if (this.#closing) {
       this.socket.destroy();
     } else if (this.#exchange === null && this.#head !== null) {
+      parser.parse(this.#head.bytes, 0, this.#head.length, this.#service.limits);
       this.#refuse({ code: 'CLIENT_HEADER_TIMEOUT', detail: 'the head did not arrive in time' });
     } else if (this.#exchange === null) {
       this.#close();
@@ -832,6 +847,7 @@ export class ServerConnection implements ClientStream {
   readonly #onEnd = (): void => {
     if (!this.#closing) {
       if (this.#exchange === null && this.#head !== null) {
+        parser.parse(this.#head.bytes, 0, this.#head.length, this.#service.limits);
         // It may be told (RFC 9112 §8): it is not the end of a request that anybody has begun to work on.
         this.#refuse({ code: 'CLIENT_BAD_REQUEST', detail: 'the connection ended within the head' });
         return;
@@ -888,12 +904,4 @@ function hasEncoding(path: string, digits: readonly string[]): boolean {
 /** A forwarded header without a value, or spelled with `_`, would keep the proxy from saying what a backend looks for. */
 function saysNothing(name: string, value: string): boolean {
   return value === '' || name.includes('_');
-}
-
-/** The protocol to upgrade to. h2c is none: its upgrade would hide requests from the proxy (RFC 9113 dropped it). */
-function upgradeOf({ method, headers }: RequestHead): string | null {
-  const value = headers.joinKnown(H.UPGRADE)?.toLowerCase() ?? '';
-  if (value === '' || value.split(',').some((token) => /^\s*h2c?\s*($|\/)/.test(token))) return null;
-  // RFC 6455 §4.1: the handshake is a GET. A backend that does not look must not be asked.
-  return value === 'websocket' && method !== 'GET' ? null : value;
 }

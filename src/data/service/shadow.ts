@@ -30,6 +30,10 @@ class NoClient implements ClientStream {
     return true;
   }
 
+  retract(): boolean {
+    return false;
+  }
+
   upgrade(): Tunnel | null {
     return null;
   }

@@ -26,8 +26,11 @@ export interface UpstreamReceiver {
   onPause(): void;
   onEnd(trailers: HeaderList | null): void;
   onDrain(): void;
-  /** @param silent whether no byte of a response had come */
-  onFail(error: ProxyError, silent: boolean): void;
+  /**
+   * @param silent whether no byte of a response had come
+   * @param unsent whether no byte of the request had gone: it may be repeated whatever it asks for
+   */
+  onFail(error: ProxyError, silent: boolean, unsent: boolean): void;
 }
 
 /** What a connection tells the pool it belongs to. */
@@ -170,6 +173,7 @@ export class UpstreamConnection {
     this.#idleMs = 0;
     this.#deadline = 0;
     this.uses++;
+    this.#out.mark();
     this.#out.hold(head);
     if (body === 'none') this.#out.flushLater();
   }
@@ -239,10 +243,14 @@ export class UpstreamConnection {
   }
 
   #onBytes(buf: Buffer, n: number): void {
+    // An answer to nothing: whoever came next would get it (CVE-2026-48931). There is no good use of this socket.
     if (this.#state === 'idle' || this.#receiver === null) {
-      // An answer to nothing: whoever came next would get it (CVE-2026-48931). There is no good use of this socket.
       this.#state = 'closed';
       this.socket.destroy();
+      return;
+    }
+    if (this.#out.unwritten) {
+      this.#close(new ProxyError('UPSTREAM_CLOSED', 'the upstream spoke before it was asked'));
       return;
     }
     this.#silent = false;
@@ -393,7 +401,7 @@ export class UpstreamConnection {
     // The last piece may have been one too many for the client: who uses the connection next must not find it deaf.
     if (this.#paused) this.resume();
     this.#deadline = 0;
-    if (this.#reusable && this.#sent && extra === 0 && !this.socket.destroyed) {
+    if (this.#reusable && this.#sent && extra === 0 && !this.#out.holds && !this.socket.destroyed) {
       this.#state = 'idle';
       this.#owner.released(this);
     } else {
@@ -444,6 +452,8 @@ export class UpstreamConnection {
     const wasBody = this.#state === 'body';
     this.#receiver = null;
     this.#state = 'closed';
+    const unsent = this.#out.unwritten;
+    if (unsent) this.#out.drop();
     if (!this.socket.destroyed) this.socket.destroy();
     this.#owner.closed(this);
     if (receiver !== null) {
@@ -452,6 +462,7 @@ export class UpstreamConnection {
           ? new ProxyError('UPSTREAM_TRUNCATED', error.message, error)
           : error,
         this.#silent,
+        unsent,
       );
     }
   }

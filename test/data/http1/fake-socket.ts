@@ -62,6 +62,8 @@ export interface CodecRun {
   /** Status codes answered, in order. */
   readonly statuses: readonly string[];
   readonly closed: boolean;
+  /** All that was written, latin1. */
+  readonly output: string;
 }
 
 const SMALL: HeadLimits = { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 };
@@ -96,7 +98,7 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
   turn.end();
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);
-  return { seen, statuses, closed: socket.destroyed || socket.ended };
+  return { seen, statuses, closed: socket.destroyed || socket.ended, output: socket.output };
 }
 
 function collect(exchange: Exchange, seen: SeenRequest[]): void {

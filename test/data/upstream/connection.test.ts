@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { turn } from '../../../src/data/turn.ts';
 import { UpstreamConnection, type UpstreamReceiver } from '../../../src/data/upstream/connection.ts';
 import { FakeSocket } from '../http1/fake-socket.ts';
 
@@ -18,7 +19,8 @@ function connect() {
     onPause: () => {},
     onEnd: () => void events.push('end'),
     onDrain: () => {},
-    onFail: (error) => void events.push(`fail ${error.code}`),
+    onFail: (error, silent, unsent) =>
+      void events.push(`fail ${error.code}${silent ? ' silent' : ''}${unsent ? ' unsent' : ''}`),
   };
   return { socket, connection, released, events, receiver };
 }
@@ -57,5 +59,43 @@ describe('an upstream connection', () => {
       expect(events.filter((event) => !event.startsWith('body'))).toEqual(['inform 103', 'head 200', 'end']);
       expect(released).toEqual([connection]);
     }
+  });
+
+  describe('whose request still waits for the end of the turn', () => {
+    function waiting() {
+      const made = connect();
+      // So much goes on that writes wait.
+      for (let i = 0; i < 256; i++) turn.atEnd({ endTurn: () => {} });
+      made.connection.request(made.receiver, 'POST', HEAD.replace('GET', 'POST'), 'none', false);
+      expect(made.socket.output).toBe('');
+      return made;
+    }
+
+    it('takes no bytes for its answer: nobody was asked', () => {
+      const { socket, released, events } = waiting();
+      socket.emit('data', Buffer.from('HTTP/1.1 408 Request Timeout\r\nContent-Length: 6\r\n\r\nPOISON'));
+      expect(events).toEqual(['fail UPSTREAM_CLOSED silent unsent']);
+      expect(socket.destroyed).toBe(true);
+      turn.end();
+      expect(socket.output).toBe('');
+      expect(released).toEqual([]);
+    });
+
+    it('says of an upstream that closes that nothing was sent', () => {
+      const { socket, events } = waiting();
+      socket.emit('end');
+      expect(events).toEqual(['fail UPSTREAM_CLOSED silent unsent']);
+      turn.end();
+      expect(socket.output).toBe('');
+    });
+  });
+
+  it('says of an upstream that closes behind the request that it was sent', () => {
+    const { socket, connection, events, receiver } = connect();
+    connection.request(receiver, 'GET', HEAD, 'none', false);
+    turn.end();
+    expect(socket.output).toBe(HEAD);
+    socket.emit('end');
+    expect(events).toEqual(['fail UPSTREAM_CLOSED silent']);
   });
 });

@@ -3,6 +3,7 @@ import { either, HOST, head, type RequestCase, refused, served } from '../reques
 const RULE = 'RFC 9112 §3.2';
 const GRAMMAR = 'RFC 9110 §7.2';
 const ABSOLUTE = 'RFC 9112 §3.2.2';
+const DEFAULT_PORT = 'RFC 9110 §4.2.3';
 
 const host = (...values: readonly string[]): string =>
   head('GET /case HTTP/1.1', ...values.map((value) => `Host: ${value}`));
@@ -92,7 +93,20 @@ export const HOSTS: readonly RequestCase[] = [
   refused('absolute-form with two Hosts', RULE, head('GET http://app.test/case HTTP/1.1', HOST, HOST)),
   refused('absolute-form with an empty Host', ABSOLUTE, head('GET http://app.test/case HTTP/1.1', 'Host:')),
   either('absolute-form of https on a plain port', ABSOLUTE, absolute('https://app.test/case'), 400, seen),
-  either('absolute-form with the default port, Host without', ABSOLUTE, absolute('http://app.test:80/case'), 400, seen),
+  served('absolute-form with the default port, Host without', DEFAULT_PORT, absolute('http://app.test:80/case'), seen),
+  served(
+    'absolute-form, Host with the default port',
+    DEFAULT_PORT,
+    absolute('http://app.test/case', 'app.test:80'),
+    seen,
+  ),
+  served('absolute-form, Host with an empty port', DEFAULT_PORT, absolute('http://app.test/case', 'app.test:'), seen),
+  refused(
+    "absolute-form of http, Host with https's port",
+    DEFAULT_PORT,
+    absolute('http://app.test/case', 'app.test:443'),
+  ),
+  refused('absolute-form with port 8080, Host without', DEFAULT_PORT, absolute('http://app.test:8080/case')),
   served('absolute-form that agrees', ABSOLUTE, absolute('http://app.test/case'), seen),
   served('absolute-form in upper case', 'RFC 9110 §4.2.3', absolute('HTTP://APP.TEST/case'), seen),
   served('absolute-form with the same port', ABSOLUTE, absolute('http://app.test:8080/case', 'app.test:8080'), seen),

@@ -70,6 +70,34 @@ export const SWITCHING: readonly RequestCase[] = [
       whole: true,
     }),
   ),
+  ...['websocket,', ', websocket', 'websocket/13', 'websocket, foo', 'foo, websocket', 'websocket ;x'].map((value) =>
+    served(
+      `a websocket is asked for by GET: "${value}"`,
+      'RFC 6455 §4.1',
+      post('Connection: Upgrade', `Upgrade: ${value}`),
+      {
+        line: 'POST /case',
+        headers: { upgrade: null, connection: null },
+      },
+    ),
+  ),
+  ...['HTTP/2.0', 'HTTP/1.1', 'TLS/1.0', '"h2c"', 'h2c;x', 'foo h2c', 'foo;h2c', 'foo, http/1.1'].map((value) =>
+    served(
+      `an Upgrade that would hide requests, or cannot be read: "${value}"`,
+      UPGRADE,
+      get('Connection: Upgrade', `Upgrade: ${value}`),
+      notSwitched,
+    ),
+  ),
+  served(
+    'a list of protocols',
+    UPGRADE,
+    get('Connection: Upgrade', 'Upgrade: SHTTP/1.3, IRC/6.9,', 'Upgrade: RTA/x11'),
+    {
+      ...seen,
+      headers: { upgrade: 'shttp/1.3, irc/6.9, rta/x11' },
+    },
+  ),
   refused('the preface of HTTP/2', 'RFC 9113 §3.4', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 505]),
   served(
     'an Upgrade of HTTP/1.0 is none',
