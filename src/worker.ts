@@ -4,6 +4,7 @@ import type { ErrorCode } from './core/errors.ts';
 import type { Explained, ExplainRequest } from './core/explain.ts';
 import { type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from './core/messages.ts';
 import type { Snapshot } from './core/snapshot.ts';
+import { atOnce, inSlices, type Steps } from './core/steps.ts';
 import { type AccessLog, type OpenSink, openAccessLog } from './data/access-log.ts';
 import { LiveChallenges } from './data/challenges.ts';
 import { onTick } from './data/clock.ts';
@@ -21,6 +22,9 @@ import { createLogger, type Logger } from './logger.ts';
 import { openLog } from './open-log.ts';
 import { VERSION } from './version.ts';
 
+/** Milliseconds that one turn gives to the compiling of a snapshot. */
+const COMPILE_SLICE_MS = 0.5;
+
 /**
  * A worker: the data plane. It does what the primary says, in this order:
  *
@@ -28,6 +32,8 @@ import { VERSION } from './version.ts';
  */
 class Worker implements ListenerHost {
   #runtime: Runtime | null = null;
+  /** Settles when the snapshots that came so far are compiled. Never rejects. */
+  #compiling: Promise<void> = Promise.resolve();
   #log: Logger = createLogger({ level: 'ERROR', format: 'common' });
   #accessLog: AccessLog | null = null;
   readonly challenges = new LiveChallenges();
@@ -49,7 +55,7 @@ class Worker implements ListenerHost {
         this.#configure(message.settings);
         break;
       case 'snapshot':
-        this.#apply(message.snapshot);
+        this.#take(message.snapshot);
         break;
       case 'listen':
         this.#listen(message.entryPoint, handle);
@@ -139,21 +145,46 @@ class Worker implements ListenerHost {
     if (accessLog !== undefined) this.#accessLog = openAccessLog(accessLog, this.log, openSink);
   }
 
-  #apply(snapshot: Snapshot): void {
-    try {
-      const previous = this.#runtime;
-      const runtime = new Runtime(snapshot, previous, this.log, this.challenges, this.#slots, this.#limits);
-      this.#runtime = runtime;
-      this.#health.attach(runtime.services, snapshot);
-      for (const listener of this.#listeners.values()) listener.refresh();
-      previous?.services.retire(runtime.services);
-      send({ type: 'applied', version: snapshot.version, problems: runtime.problems });
-    } catch (error) {
-      // The previous runtime goes on serving; the primary says what went wrong.
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.error(`version ${snapshot.version} cannot be served: ${reason}`, { error });
-      send({ type: 'refused', version: snapshot.version, reason });
+  /** Snapshots are compiled one after another. The first one at once: nobody is served before. */
+  #take(snapshot: Snapshot): void {
+    if (this.#runtime !== null) {
+      this.#compiling = this.#compiling.then(() => this.#compile(snapshot));
+      return;
     }
+    try {
+      this.#serve(snapshot, atOnce(this.#steps(snapshot)));
+    } catch (error) {
+      this.#refuse(snapshot, error);
+    }
+  }
+
+  /** A little in each turn: requests do not wait for all of it. */
+  async #compile(snapshot: Snapshot): Promise<void> {
+    try {
+      this.#serve(snapshot, await inSlices(this.#steps(snapshot), COMPILE_SLICE_MS));
+    } catch (error) {
+      this.#refuse(snapshot, error);
+    }
+  }
+
+  #steps(snapshot: Snapshot): Steps<Runtime> {
+    return Runtime.compile(snapshot, this.#runtime, this.log, this.challenges, this.#slots, this.#limits);
+  }
+
+  #serve(snapshot: Snapshot, runtime: Runtime): void {
+    const previous = this.#runtime;
+    this.#runtime = runtime;
+    this.#health.attach(runtime.services, snapshot);
+    for (const listener of this.#listeners.values()) listener.refresh();
+    previous?.services.retire(runtime.services);
+    send({ type: 'applied', version: snapshot.version, problems: runtime.problems });
+  }
+
+  /** The previous runtime goes on serving; the primary says what went wrong. */
+  #refuse(snapshot: Snapshot, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#log.error(`version ${snapshot.version} cannot be served: ${reason}`, { error });
+    send({ type: 'refused', version: snapshot.version, reason });
   }
 
   #explain(request: ExplainRequest): Explained | string {

@@ -4,6 +4,7 @@ import { normalizeHost } from '../core/host.ts';
 import { hostsOfRule } from '../core/rule/ast.ts';
 import { parseRule } from '../core/rule/parser.ts';
 import type { EntryPointSnapshot, RouterSnapshot, Snapshot } from '../core/snapshot.ts';
+import type { Steps } from '../core/steps.ts';
 import type { TlsBinding } from '../core/tls/host-options.ts';
 import { LiveChallenges } from './challenges.ts';
 import { compileTrust } from './entry-trust.ts';
@@ -14,7 +15,7 @@ import { compilePipeline } from './middleware/pipeline.ts';
 import type { MiddlewareContext } from './middleware/types.ts';
 import { answerOptions, endsHere } from './options.ts';
 import type { RouteRequest } from './router/request.ts';
-import { compileRouter, type RouteDefinition, type RouteTable } from './router/table.ts';
+import { compileRouterInSteps, type RouteDefinition, type RouteTable } from './router/table.ts';
 import { Services } from './services.ts';
 import type { SlotDesk } from './slots.ts';
 import { compileTls, type EntryPointTls, type TlsRuntime } from './tls/certificate-store.ts';
@@ -142,27 +143,41 @@ class RouteView implements RouteRequest {
 /** What a worker compiled from a snapshot. Parts that did not change are taken over from the previous one. */
 export class Runtime {
   readonly snapshot: Snapshot;
-  readonly tls: TlsRuntime;
   readonly services: Services;
   readonly middlewares: MiddlewareCache;
-  /** What could not be compiled, one line each; the routers concerned refuse their requests. */
-  readonly problems: readonly string[];
-  readonly #entryPoints: ReadonlyMap<string, EntryPointRuntime>;
-  /** By text: most rules stay the same, and requests wait while this worker compiles. */
+  #tls!: TlsRuntime;
+  #problems: readonly string[] = [];
+  #entryPoints: ReadonlyMap<string, EntryPointRuntime> = new Map();
+  /** By text: most rules stay the same. */
   readonly #rules = new Map<string, ReturnType<typeof parseRule>>();
 
-  constructor(
+  private constructor(snapshot: Snapshot, previous: Runtime | null, slots: SlotDesk | null) {
+    this.snapshot = snapshot;
+    this.services = new Services(snapshot, previous?.services ?? null, slots);
+    this.middlewares = new MiddlewareCache(previous?.middlewares);
+  }
+
+  /**
+   * Compiles a snapshot in steps: a thousand routers take some ten milliseconds, and requests would wait for them. What serves
+   * meanwhile is the previous runtime.
+   */
+  static *compile(
     snapshot: Snapshot,
     previous: Runtime | null,
     log: Log,
     challenges = new LiveChallenges(),
     slots: SlotDesk | null = null,
     limits: LimitDesk | null = null,
-  ) {
+  ): Steps<Runtime> {
+    const runtime = new Runtime(snapshot, previous, slots);
+    yield* runtime.#compile(previous, log, challenges, limits);
+    return runtime;
+  }
+
+  *#compile(previous: Runtime | null, log: Log, challenges: LiveChallenges, limits: LimitDesk | null): Steps<void> {
+    const { snapshot } = this;
     const problems: string[] = [];
-    this.snapshot = snapshot;
-    this.services = new Services(snapshot, previous?.services ?? null, slots);
-    this.middlewares = new MiddlewareCache(previous?.middlewares);
+    yield* this.services.compile();
     const plain = new Map<string, RouteDefinition<Route>[]>();
     const secure = new Map<string, RouteDefinition<Route>[]>();
     const bindings: Record<string, TlsBinding[]> = {};
@@ -172,6 +187,7 @@ export class Runtime {
       bindings[name] = [];
     }
     for (const router of Object.values(snapshot.http.routers)) {
+      yield;
       if (router.status === 'disabled') continue;
       const rule = this.#rules.get(router.rule) ?? previous?.rule(router.rule) ?? parseRule(router.rule, 'http');
       this.#rules.set(router.rule, rule);
@@ -191,26 +207,33 @@ export class Runtime {
       }
     }
     this.middlewares.seal();
-    this.tls = compileTls(snapshot.tls, bindings, previous?.tls);
+    this.#tls = compileTls(snapshot.tls, bindings, previous?.tls);
+    yield;
     for (const conflict of this.tls.problems) {
       problems.push(
         `entry point ${conflict.entryPoint}: ${conflict.host} is wanted with several TLS options; the default ones apply`,
       );
     }
     const challenged = { live: challenges, handle: this.#challengeHandler() };
-    this.#entryPoints = new Map(
-      Object.values(snapshot.entryPoints).map((config) => [
-        config.name,
-        new EntryPointRuntime(
-          config,
-          this.tls.entryPoint(config.name),
-          compileRouter(plain.get(config.name)!),
-          compileRouter(secure.get(config.name)!),
-          challenged,
-        ),
-      ]),
-    );
-    this.problems = problems;
+    const entryPoints = new Map<string, EntryPointRuntime>();
+    for (const config of Object.values(snapshot.entryPoints)) {
+      const { name } = config;
+      const plainTable = yield* compileRouterInSteps(plain.get(name)!);
+      const secureTable = yield* compileRouterInSteps(secure.get(name)!);
+      const tls = this.tls.entryPoint(name);
+      entryPoints.set(name, new EntryPointRuntime(config, tls, plainTable, secureTable, challenged));
+    }
+    this.#entryPoints = entryPoints;
+    this.#problems = problems;
+  }
+
+  get tls(): TlsRuntime {
+    return this.#tls;
+  }
+
+  /** What could not be compiled, one line each; the routers concerned refuse their requests. */
+  get problems(): readonly string[] {
+    return this.#problems;
   }
 
   entryPoint(name: string): EntryPointRuntime | undefined {

@@ -2,6 +2,7 @@ import type { LoadBalancer } from '../core/config/dynamic.ts';
 import { ProxyError } from '../core/errors.ts';
 import { slotsPerServer } from '../core/limits.ts';
 import type { ServiceSnapshot, Snapshot } from '../core/snapshot.ts';
+import type { Steps } from '../core/steps.ts';
 import type { StreamFigures } from '../core/streams.ts';
 import { AffinityBalancer } from './balancer/affinity.ts';
 import { EndpointState } from './balancer/endpoint-state.ts';
@@ -39,22 +40,29 @@ export class Services {
   readonly #states = new Map<string, Map<string, EndpointState>>();
   readonly #broken = new Map<string, string>();
   readonly #snapshot: Snapshot;
-  readonly #previous: Services | null;
+  #previous: Services | null;
   readonly #desk: SlotDesk | null;
 
-  /** @param desk where places at servers with a limit are asked for; null: there are no limits */
+  /**
+   * Its services are there when {@link compile} is done.
+   * @param desk where places at servers with a limit are asked for; null: there are no limits
+   */
   constructor(snapshot: Snapshot, previous: Services | null, desk: SlotDesk | null) {
     this.#snapshot = snapshot;
     this.#desk = desk;
     this.#previous = previous;
     this.#pools = new Pools(snapshot, previous === null ? null : previous.#pools);
-    for (const service of Object.values(snapshot.http.services)) {
+  }
+
+  *compile(): Steps<void> {
+    for (const service of Object.values(this.#snapshot.http.services)) {
       if (service.status === 'disabled') continue;
       try {
         this.#serving(service.name);
       } catch {
         // Noted; the routers that lead here say so when they ask for it.
       }
+      yield;
     }
     // The previous generation must not be held through this one.
     this.#pools.seal();

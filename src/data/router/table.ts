@@ -1,5 +1,6 @@
 import type { RuleNode } from '../../core/rule/ast.ts';
 import { hostSuffix } from '../../core/rule/host-pattern.ts';
+import { atOnce, type Steps } from '../../core/steps.ts';
 import { Bucket, type Candidate, type Undecided } from './bucket.ts';
 import { decideByHost, type HostKey, hostKeys, simplify } from './condition.ts';
 import { type Explanation, explainRouters } from './explain.ts';
@@ -36,6 +37,11 @@ export interface RouteTable<T> {
  * however many routers there are, and only rules on anything else (a regular expression, a header) are tried one by one.
  */
 export function compileRouter<T>(routers: readonly RouteDefinition<T>[]): RouteTable<T> {
+  return atOnce(compileRouterInSteps(routers));
+}
+
+/** The same; thousands of routers take a while. */
+export function* compileRouterInSteps<T>(routers: readonly RouteDefinition<T>[]): Steps<RouteTable<T>> {
   const ordered = [...routers].sort(
     (a, b) => b.priority - a.priority || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
@@ -43,6 +49,7 @@ export function compileRouter<T>(routers: readonly RouteDefinition<T>[]): RouteT
   const bySuffix = new Map<string, Undecided<T>[]>();
   const anyHost: Undecided<T>[] = [];
   for (const [rank, { rule, target }] of ordered.entries()) {
+    yield;
     const keys = hostKeys(rule);
     if (keys === null) {
       const rest = simplify(rule, () => undefined);
@@ -58,7 +65,9 @@ export function compileRouter<T>(routers: readonly RouteDefinition<T>[]): RouteT
   }
   const done: CompiledMatchers = new Map();
   const generic = anyHost.length === 0 ? null : new Bucket(anyHost, done);
-  return new IndexedTable(ordered, toBuckets(byHost, done), toBuckets(bySuffix, done), generic);
+  const exact = yield* toBuckets(byHost, done);
+  const suffixes = yield* toBuckets(bySuffix, done);
+  return new IndexedTable(ordered, exact, suffixes, generic);
 }
 
 class IndexedTable<T> implements RouteTable<T> {
@@ -108,9 +117,15 @@ function append<V>(lists: Map<string, V[]>, key: string, value: V): void {
   else list.push(value);
 }
 
-function toBuckets<T>(lists: ReadonlyMap<string, Undecided<T>[]>, done: CompiledMatchers): Map<string, Bucket<T>> {
+function* toBuckets<T>(
+  lists: ReadonlyMap<string, Undecided<T>[]>,
+  done: CompiledMatchers,
+): Steps<Map<string, Bucket<T>>> {
   const buckets = new Map<string, Bucket<T>>();
-  for (const [key, routers] of lists) buckets.set(key, new Bucket(routers, done));
+  for (const [key, routers] of lists) {
+    buckets.set(key, new Bucket(routers, done));
+    yield;
+  }
   return buckets;
 }
 
