@@ -62,7 +62,7 @@ export interface CodecRun {
   /** Status codes answered, in order. */
   readonly statuses: readonly string[];
   readonly closed: boolean;
-  /** All that was written, latin1. */
+  /** All that was written, latin1, without the time. */
   readonly output: string;
 }
 
@@ -98,7 +98,7 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
   turn.end();
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);
-  return { seen, statuses, closed: socket.destroyed || socket.ended, output: socket.output };
+  return { seen, statuses, closed: socket.destroyed || socket.ended, output: socket.output.replace(/^Date: .*\r\n/gm, '') };
 }
 
 function collect(exchange: Exchange, seen: SeenRequest[]): void {
