@@ -98,7 +98,12 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
   turn.end();
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);
-  return { seen, statuses, closed: socket.destroyed || socket.ended, output: socket.output.replace(/^Date: .*\r\n/gm, '') };
+  return {
+    seen,
+    statuses,
+    closed: socket.destroyed || socket.ended,
+    output: socket.output.replace(/^Date: .*\r\n/gm, ''),
+  };
 }
 
 function collect(exchange: Exchange, seen: SeenRequest[]): void {

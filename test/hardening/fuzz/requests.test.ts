@@ -28,7 +28,8 @@ beforeAll(async () => {
     dynamic: {
       http: {
         routers: named(({ name }) => ({
-          rule: 'PathPrefix(`/`) || Host(`a.test`)',
+          // `OPTIONS *` is about no path.
+          rule: 'PathPrefix(`/`) || Method(`OPTIONS`)',
           entryPoints: [name],
           service: name,
         })),
