@@ -158,8 +158,11 @@ export function startBigBodyServer(options: UpstreamOptions = {}): Promise<HttpU
       sent += piece.length;
       if (!response.write(piece)) {
         await new Promise<void>((resolve) => {
-          response.once('drain', resolve);
-          response.once('close', resolve);
+          const go = (): void => {
+            response.off('drain', go).off('close', go);
+            resolve();
+          };
+          response.on('drain', go).on('close', go);
         });
       }
     }
