@@ -23,7 +23,7 @@ export interface Options {
 
 export const USAGE = `npm run bench [-- options]
 
-  --scenario a,b    only these scenarios, or \`all\` (half an hour); the default leaves out the long ones
+  --scenario a,b    only these scenarios, or \`all\` (some 20 minutes); the default leaves out the long ones
   --peer x,y        only these peers; the splice is added, since every ratio is to it
   --rounds N        rounds, each peer once per round, in rotating order (default 3, quick 2)
   --seconds S       measured seconds per peer and round (default 1.2, quick 0.4)
