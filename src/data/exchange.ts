@@ -295,6 +295,15 @@ export class Exchange {
     else this.#hooks.push(hook);
   }
 
+  get hookCount(): number {
+    return this.#hooks === null ? 0 : this.#hooks.length;
+  }
+
+  /** Drops the hooks added since there were `count`: somebody else answers than those who added them. */
+  dropHooks(count: number): void {
+    if (this.#hooks !== null) this.#hooks.length = Math.min(this.#hooks.length, count);
+  }
+
   /** Calls `over` when the exchange is over, however it ended. */
   onOver(over: () => void): void {
     if (this.#onOver === null) this.#onOver = [over];
@@ -353,9 +362,11 @@ export class Exchange {
 
   /** Takes a response back that the client has seen nothing of: another one can be given instead. */
   retract(): void {
-    if (!this.started || this.response !== this.client || !this.client.retract()) return;
+    if (this.finished || !this.started || this.response !== this.client || !this.client.retract()) return;
     this.started = false;
     this.status = 0;
+    this.upstreamStatus = 0;
+    this.upstreamHeaders = null;
     this.responseBytes = 0;
     this.responseHeaders = null;
   }

@@ -97,7 +97,7 @@ export class LineBuffer {
     this.byte(QUOTE);
   }
 
-  /** A whole number, as `String` has it. */
+  /** A whole number. */
   integer(value: number): void {
     if (!(value >= 0 && value <= 0xffff_ffff)) {
       this.text(String(value));

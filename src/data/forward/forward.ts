@@ -266,7 +266,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
       return;
     }
     this.#over(error.code.endsWith('_TIMEOUT') ? 'timeout' : 'broken');
-    if (!silent || !this.#retry(error, true)) this.#fail(error);
+    if (!silent || !this.#retry(error, !unsent)) this.#fail(error);
   }
 
   onUpgrade(head: UpstreamHead, upstream: Socket, rest: Buffer | null): void {
@@ -397,7 +397,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
     const exchange = this.#exchange;
     this.#stream?.end('broken');
     this.#done();
-    exchange.retract();
+    // Where an answer had begun somebody did what was asked for: a takeover could do it twice.
     const { takeover } = exchange;
     if (takeover !== null && !exchange.started && takeover.wants(error.status) && this.#bodyIsThere()) {
       this.#handOver(takeover);

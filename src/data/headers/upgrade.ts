@@ -5,7 +5,7 @@ const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const PROTOCOL = new RegExp(`^${TOKEN}(?:/${TOKEN})?$`);
 const MAX_PROTOCOLS = 16;
 /** In these a client could send requests of which the proxy sees nothing: past routes and middlewares, to a backend that agrees. */
-const HTTP_WITHIN = /^(?:h2c?|h3|https?|tls)(?:\/|$)/;
+const HTTP_WITHIN = /^(?:h2c?|h3|https?|tls)(?:[-/]|$)/;
 
 /**
  * What of an Upgrade field goes on to the upstream: its members in lower case, in order; null where the upgrade is ignored, as

@@ -707,7 +707,7 @@ export class ServerConnection implements ClientStream {
     socket.removeListener('end', this.#onEnd);
     socket.removeListener('drain', this.#onSocketDrain);
     this.#out.hold(
-      `HTTP/1.1 101 Switching Protocols\r\n${headers.lines(RESPONSE_SKIP)}Connection: Upgrade\r\nUpgrade: ${headers.getKnown(H.UPGRADE) ?? exchange.upgrade}\r\n\r\n`,
+      `HTTP/1.1 101 Switching Protocols\r\n${headers.lines(RESPONSE_SKIP)}Connection: Upgrade\r\nUpgrade: ${headers.joinKnown(H.UPGRADE) ?? exchange.upgrade}\r\n\r\n`,
     );
     this.#out.handOver();
     return { head, socket };

@@ -18,7 +18,7 @@ export class LimitDesk {
   /** One for each limiter and key that is asked about. */
   readonly #asked = new Map<number, (grant: TokenGrant) => void>();
   /** Those of configurations that are no longer served go with them. */
-  readonly #breakers = new Map<string, WeakRef<SharedBreaker>>();
+  readonly #breakers = new Map<string, readonly WeakRef<SharedBreaker>[]>();
   #ids = 0;
 
   constructor(send: (message: FromLimiter) => void) {
@@ -49,10 +49,17 @@ export class LimitDesk {
     this.#send({ type: 'tokens-return', limiter, key, count });
   }
 
-  /** The breaker of this name is told when it opens elsewhere; the newest one takes the name over. */
+  /**
+   * The breaker of this name is told when it opens elsewhere. Earlier ones of the name are told as well for as long as they are
+   * there: the configuration that they belong to may be the one that serves.
+   */
   join(name: string, breaker: SharedBreaker): void {
-    for (const [known, ref] of this.#breakers) if (ref.deref() === undefined) this.#breakers.delete(known);
-    this.#breakers.set(name, new WeakRef(breaker));
+    for (const [known, refs] of this.#breakers) {
+      const living = refs.filter((ref) => ref.deref() !== undefined);
+      if (living.length === 0) this.#breakers.delete(known);
+      else if (living.length < refs.length) this.#breakers.set(known, living);
+    }
+    this.#breakers.set(name, [...(this.#breakers.get(name) ?? []), new WeakRef(breaker)]);
   }
 
   /** It opened here. */
@@ -78,7 +85,7 @@ export class LimitDesk {
         break;
       }
       case 'breaker-open':
-        this.#breakers.get(message.breaker)?.deref()?.openFor(message.forMs);
+        for (const ref of this.#breakers.get(message.breaker) ?? []) ref.deref()?.openFor(message.forMs);
         break;
     }
   }

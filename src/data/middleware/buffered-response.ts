@@ -93,8 +93,16 @@ export class BufferedResponse implements ResponseSink {
 
   abort(error: ProxyError): void {
     if (this.#mode === 'failed') return;
+    // Either nothing was given to the client, or it may not have been written yet: the exchange finds out.
     if (this.#mode === 'holds') this.#instead(error);
-    else this.#client.abort(error);
+    else this.#handBack(error);
+  }
+
+  /** @param error of the exchange; it has begun to answer */
+  #handBack(error: ProxyError): void {
+    this.#mode = 'failed';
+    this.#exchange.response = this.#client;
+    this.#exchange.fail(error);
   }
 
   #letGo(held: ResponseStart): boolean {
@@ -119,8 +127,8 @@ export class BufferedResponse implements ResponseSink {
       const cancel = exchange.onCancel;
       exchange.onCancel = null;
       cancel?.(error);
-      if (!begun) this.#instead(error);
-      else this.#client.abort(error);
+      if (begun) this.#handBack(error);
+      else this.#instead(error);
     });
   }
 

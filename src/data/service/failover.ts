@@ -60,10 +60,13 @@ export class FailoverService implements Serving {
       exchange.source = new RecordedBody(exchange.source, this.#bodyLimit);
     }
     const outer: Takeover | null = exchange.takeover;
+    const { hookCount } = exchange;
     exchange.takeover = {
       wants,
       take: () => {
         exchange.takeover = outer;
+        // A cookie that binds to the service that failed would stand in the fallback's answer.
+        exchange.dropHooks(hookCount);
         this.#fallback.handle(exchange);
       },
     };

@@ -426,7 +426,7 @@ export class UpstreamConnection {
 
   /** An upstream that refuses a body may answer and close before it has read it all (RFC 9112 §9.6). */
   #onError(error: Error): void {
-    if (this.#receiver !== null && this.#withBody && canStillRead(this.socket, error)) {
+    if (this.#receiver !== null && this.#withBody && !this.#out.unwritten && canStillRead(this.socket, error)) {
       this.#deaf = true;
       this.#reusable = false;
       this.#out.drop();

@@ -20,6 +20,8 @@ describe('an Upgrade field (RFC 9110 section 7.8)', () => {
     ['h2c', 'requests of HTTP/2 in it'],
     ['H2C, websocket', 'the same beside another'],
     ['h2', 'the same'],
+    ['h2c-14', 'a draft of it'],
+    ['h3-29', 'another'],
     ['HTTP/2.0', 'the same, as nobody speaks it'],
     ['http/1.1', 'requests in requests'],
     ['TLS/1.0', 'RFC 2817: requests under TLS'],
