@@ -3,7 +3,7 @@ import { H } from '../headers/known.ts';
 import { latin1 } from '../latin1.ts';
 import { CR, HEX, HTAB, LF, SEMICOLON, SP, TOKEN, VALUE } from './chars.ts';
 import { FieldParser } from './fields.ts';
-import { MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES } from './limits.ts';
+import { MAX_EXTENSION_BYTES, MAX_TRAILER_BYTES, MAX_TRAILER_FIELDS } from './limits.ts';
 
 /** Receives the payload of a body. */
 export interface ChunkSink {
@@ -209,7 +209,7 @@ export class ChunkedDecoder {
     const bytes =
       held === 0 ? Buffer.from(buf.subarray(pos, to)) : Buffer.concat([this.#trailerBytes!, buf.subarray(pos, to)]);
     const spans: number[] = [];
-    const state = trailerParser.parse(bytes, 0, bytes.length, 0, spans, 100);
+    const state = trailerParser.parse(bytes, 0, bytes.length, 0, spans, MAX_TRAILER_FIELDS);
     if (state === 'failed') return this.#fail(trailerParser.refusal?.detail ?? 'malformed trailers', pos);
     if (state === 'incomplete') {
       if (bytes.length > MAX_TRAILER_BYTES) return this.#fail('the trailers are too large', pos);

@@ -16,6 +16,8 @@ export const MAX_EXTENSION_BYTES = 16_384;
 /** The trailer section of one body. */
 export const MAX_TRAILER_BYTES = 16_384;
 
+export const MAX_TRAILER_FIELDS = 100;
+
 /** 1xx responses before a final one. */
 export const MAX_INFORMATIONAL = 64;
 
