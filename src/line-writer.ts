@@ -119,7 +119,7 @@ export class LineWriter {
   writeLines(from: Uint8Array, length: number, lines: number): void {
     const chunk = this.#roomFor(length, lines);
     if (chunk === null) return;
-    chunk.bytes.set(length === from.length ? from : from.subarray(0, length), chunk.used);
+    chunk.bytes.set(from.subarray(0, length), chunk.used);
     this.#added(chunk, length, lines);
   }
 

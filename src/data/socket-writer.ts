@@ -58,12 +58,10 @@ export class SocketWriter implements Late {
     this.#marked = true;
   }
 
-  /** Drops what is held since the mark. @returns whether that is all since the mark: nothing of it was written */
-  takeBack(): boolean {
+  /** Drops what is held since the mark. */
+  takeBack(): void {
     if (this.#held.length > this.#mark) this.#held = this.#held.substring(0, this.#mark);
-    const all = this.#marked;
     this.#marked = false;
-    return all;
   }
 
   /** Whether nothing since the mark has been written. */

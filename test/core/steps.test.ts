@@ -14,6 +14,21 @@ function busy(ms: number): void {
   while (performance.now() < until);
 }
 
+/** Counts turns of the event loop until it is asked. */
+function countTurns(): () => number {
+  let turns = 0;
+  let running = true;
+  const turn = (): void => {
+    turns++;
+    if (running) setImmediate(turn);
+  };
+  setImmediate(turn);
+  return () => {
+    running = false;
+    return turns;
+  };
+}
+
 describe('work in steps', () => {
   it('is done at once', () => {
     const seen: number[] = [];
@@ -29,31 +44,17 @@ describe('work in steps', () => {
       }
       return 'done';
     }
-    let turns = 0;
-    let running = true;
-    const turn = (): void => {
-      turns++;
-      if (running) setImmediate(turn);
-    };
-    setImmediate(turn);
+    const turns = countTurns();
     const result = await inSlices(slow(), 1);
-    running = false;
     expect(result).toBe('done');
     // Each step is longer than a slice.
-    expect(turns).toBeGreaterThanOrEqual(9);
+    expect(turns()).toBeGreaterThanOrEqual(9);
   });
 
   it('does many short steps in one slice', async () => {
-    let turns = 0;
-    let running = true;
-    const turn = (): void => {
-      turns++;
-      if (running) setImmediate(turn);
-    };
-    setImmediate(turn);
+    const turns = countTurns();
     expect(await inSlices(count(50), 10_000)).toBe(50);
-    running = false;
-    expect(turns).toBeLessThanOrEqual(1);
+    expect(turns()).toBeLessThanOrEqual(1);
   });
 
   it('fails with what a step throws', async () => {

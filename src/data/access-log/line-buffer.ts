@@ -8,17 +8,12 @@ const LINE_FEED = 10;
 const QUOTE = 0x22;
 const ZERO = 0x30;
 
-/** As `write(…, 'latin1')`, without the reading of arguments. */
-interface Bytes extends Buffer {
-  latin1Write(text: string, offset: number, length: number): number;
-}
-
 /**
  * Lines as bytes. Each of its parts is written where it stands in the end: to join them as strings, which V8 keeps as trees of
  * their parts, costs three times as much.
  */
 export class LineBuffer {
-  #bytes = Buffer.allocUnsafeSlow(SIZE) as Bytes;
+  #bytes: Buffer = Buffer.allocUnsafeSlow(SIZE);
   #length = 0;
   #lines = 0;
 
@@ -39,7 +34,7 @@ export class LineBuffer {
     this.#length = 0;
     this.#lines = 0;
     // A line with a huge head is rare, and its room is not kept.
-    if (this.#bytes.length > 4 * SIZE) this.#bytes = Buffer.allocUnsafeSlow(SIZE) as Bytes;
+    if (this.#bytes.length > 4 * SIZE) this.#bytes = Buffer.allocUnsafeSlow(SIZE);
   }
 
   endLine(): void {
@@ -69,7 +64,7 @@ export class LineBuffer {
     const bytes = this.#bytes;
     const at = this.#length;
     if (size < TEXT_FROM) for (let i = 0; i < size; i++) bytes[at + i] = value.charCodeAt(i);
-    else bytes.latin1Write(value, at, size);
+    else bytes.write(value, at, size, 'latin1');
     this.#length = at + size;
   }
 
@@ -117,7 +112,7 @@ export class LineBuffer {
   }
 
   #grow(size: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#length + size)) as Bytes;
+    const grown = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.#length + size));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }

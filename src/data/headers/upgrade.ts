@@ -34,7 +34,7 @@ export function isOffered(answer: string | undefined, offered: string): boolean 
 
 /** @param offered as {@link offeredUpgrade} gave it */
 export function offersWebsocket(offered: string | null): boolean {
-  return offered !== null && (offered === 'websocket' || offered.split(', ').some(isWebsocket));
+  return offered?.split(', ').some(isWebsocket) ?? false;
 }
 
 function isWebsocket(protocol: string): boolean {

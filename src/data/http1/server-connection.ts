@@ -836,6 +836,7 @@ export class ServerConnection implements ClientStream {
     if (this.#closing) {
       this.socket.destroy();
     } else if (this.#exchange === null && this.#head !== null) {
+      // Tells whether the refusal may have a body.
       parser.parse(this.#head.bytes, 0, this.#head.length, this.#service.limits);
       this.#refuse({ code: 'CLIENT_HEADER_TIMEOUT', detail: 'the head did not arrive in time' });
     } else if (this.#exchange === null) {
