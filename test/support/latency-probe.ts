@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 export interface Latencies {
   /** Milliseconds. */
   readonly p99: number;
+  /** The same of requests that did not go through the proxy. */
+  readonly directP99: number;
   readonly count: number;
   readonly failures: number;
 }
