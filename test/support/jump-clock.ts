@@ -3,6 +3,7 @@ import type { Clock } from '../../src/control/acme/types.ts';
 interface Timer {
   readonly due: number;
   readonly call: () => void;
+  real?: NodeJS.Timeout;
 }
 
 /** The real clock, that can be set: what is due by then happens at once. */
@@ -23,20 +24,10 @@ export class JumpClock implements Clock {
 
   after(ms: number, call: () => void): () => void {
     this.waits++;
-    const timer = { due: this.now() + ms, call };
+    const timer: Timer = { due: this.now() + ms, call };
     this.#timers.add(timer);
-    // The timer may come a millisecond before Date.now() has got there: the wait is over all the same.
-    const real = setTimeout(
-      () => {
-        if (this.#timers.delete(timer)) call();
-      },
-      Math.min(ms, 2 ** 31 - 1),
-    );
-    real.unref();
-    return () => {
-      clearTimeout(real);
-      this.#timers.delete(timer);
-    };
+    this.#arm(timer);
+    return () => this.#drop(timer);
   }
 
   /** Sets the clock. */
@@ -48,8 +39,31 @@ export class JumpClock implements Clock {
   #fire(): void {
     const now = this.now();
     for (const timer of [...this.#timers]) {
-      if (timer.due > now || !this.#timers.delete(timer)) continue;
-      timer.call();
+      if (!this.#timers.has(timer)) continue;
+      if (timer.due > now) {
+        // It is nearer now: what was set a moment after the time it is for must not wait as long as before.
+        this.#arm(timer);
+      } else {
+        this.#drop(timer);
+        timer.call();
+      }
     }
+  }
+
+  #arm(timer: Timer): void {
+    clearTimeout(timer.real);
+    // It may come a millisecond before Date.now() has got there: the wait is over all the same.
+    timer.real = setTimeout(
+      () => {
+        if (this.#timers.delete(timer)) timer.call();
+      },
+      Math.min(timer.due - this.now(), 2 ** 31 - 1),
+    );
+    timer.real.unref();
+  }
+
+  #drop(timer: Timer): void {
+    clearTimeout(timer.real);
+    this.#timers.delete(timer);
   }
 }

@@ -112,6 +112,7 @@ describe.skipIf(toolsMissing('the life of a certificate', ...PEBBLE_TOOLS))('a c
     clock.to(notAfter - 1000);
     expect(it.manager.certificates()).toHaveLength(2);
     clock.to(notAfter + 1);
+    await waitFor('it to be dropped', () => it.manager.certificates().length === 1);
     expect(it.manager.certificates().map(({ main }) => main)).toEqual(['kept.test']);
     await waitFor('the file', async () => {
       const file = JSON.parse(await readFile(it.storage, 'utf8'));
