@@ -58,29 +58,29 @@ export class RequestParser {
     // RFC 9112 §2.2: an empty line before the request line is ignored; one, not any number.
     if (buf[pos] === CR) {
       if (pos + 1 >= to) return 'incomplete';
-      if (buf[pos + 1] !== LF) return this.#fail('CLIENT_BAD_REQUEST', 'a bare CR before the request line');
+      if (buf[pos + 1] !== LF) return this.fail('CLIENT_BAD_REQUEST', 'a bare CR before the request line');
       pos += 2;
     }
     const lineStart = pos;
     const methodStart = pos;
     while (pos < to && TOKEN[buf[pos]!] === 1) pos++;
     if (pos - methodStart > MAX_METHOD_BYTES) {
-      return this.#fail('CLIENT_BAD_REQUEST', `the method is longer than ${MAX_METHOD_BYTES} bytes`);
+      return this.fail('CLIENT_BAD_REQUEST', `the method is longer than ${MAX_METHOD_BYTES} bytes`);
     }
     if (pos >= to) return 'incomplete';
     const methodEnd = pos;
     if (buf[pos] !== SP || pos === methodStart)
-      return this.#fail('CLIENT_BAD_REQUEST', 'the request line has no method');
+      return this.fail('CLIENT_BAD_REQUEST', 'the request line has no method');
     this.isHead = pos - methodStart === 4 && isHead(buf, methodStart);
     const targetStart = ++pos;
     while (pos < to && TARGET[buf[pos]!] === 1) pos++;
     if (pos - lineStart > limits.maxLineBytes) {
-      return this.#fail('CLIENT_URI_TOO_LONG', `the request line is longer than ${limits.maxLineBytes} bytes`);
+      return this.fail('CLIENT_URI_TOO_LONG', `the request line is longer than ${limits.maxLineBytes} bytes`);
     }
     if (pos >= to) return 'incomplete';
     const targetEnd = pos;
     if (buf[pos] !== SP || targetEnd === targetStart) {
-      return this.#fail('CLIENT_BAD_REQUEST', targetProblem(buf[pos]!));
+      return this.fail('CLIENT_BAD_REQUEST', targetProblem(buf[pos]!));
     }
     pos++;
     // "HTTP/1.x" CRLF
@@ -109,7 +109,7 @@ export class RequestParser {
     }
     this.end = fields.end;
     if (fields.end - from > limits.maxHeadBytes) {
-      return this.#fail('CLIENT_HEADERS_TOO_LARGE', `the head is longer than ${limits.maxHeadBytes} bytes`);
+      return this.fail('CLIENT_HEADERS_TOO_LARGE', `the head is longer than ${limits.maxHeadBytes} bytes`);
     }
     const source = latin1(buf, from, fields.end);
     return this.#finish(
@@ -133,26 +133,26 @@ export class RequestParser {
     from: number,
   ): ParseState {
     const f = this.#fields.framing;
-    if (method === 'CONNECT') return this.#fail('CLIENT_METHOD_REFUSED', 'CONNECT is not served');
+    if (method === 'CONNECT') return this.fail('CLIENT_METHOD_REFUSED', 'CONNECT is not served');
 
     // Host: exactly one, and readable (RFC 9112 §3.2).
-    if (f.hostCount > 1) return this.#fail('CLIENT_BAD_REQUEST', 'several Host headers');
-    if (f.hostCount === 0 && minor === 1) return this.#fail('CLIENT_BAD_REQUEST', 'no Host header');
+    if (f.hostCount > 1) return this.fail('CLIENT_BAD_REQUEST', 'several Host headers');
+    if (f.hostCount === 0 && minor === 1) return this.fail('CLIENT_BAD_REQUEST', 'no Host header');
     if (f.hostCount === 1 && !isAuthority(buf, f.hostStart, f.hostEnd)) {
-      return this.#fail('CLIENT_BAD_REQUEST', 'the Host header is not a host');
+      return this.fail('CLIENT_BAD_REQUEST', 'the Host header is not a host');
     }
     let authority = f.hostCount === 0 ? '' : source.substring(f.hostStart - from, f.hostEnd - from);
 
     let target = received;
     if (target.charCodeAt(0) !== 0x2f) {
       if (target === '*') {
-        if (method !== 'OPTIONS') return this.#fail('CLIENT_BAD_REQUEST', 'the target * is for OPTIONS alone');
+        if (method !== 'OPTIONS') return this.fail('CLIENT_BAD_REQUEST', 'the target * is for OPTIONS alone');
       } else {
         const absolute = splitAbsolute(target, method);
-        if (absolute === null) return this.#fail('CLIENT_BAD_REQUEST', 'the request target does not start with /');
+        if (absolute === null) return this.fail('CLIENT_BAD_REQUEST', 'the request target does not start with /');
         // Two parsers could route this by different hosts.
         if (authority !== '' && !isSameAuthority(absolute, authority)) {
-          return this.#fail('CLIENT_BAD_REQUEST', 'the request target and the Host header disagree');
+          return this.fail('CLIENT_BAD_REQUEST', 'the request target and the Host header disagree');
         }
         authority = absolute.authority;
         target = absolute.path;
@@ -162,23 +162,23 @@ export class RequestParser {
     let body: BodyKind = 'none';
     if (f.codingCount > 0) {
       if (f.lengthCount > 0) {
-        return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'both Content-Length and Transfer-Encoding');
+        return this.fail('CLIENT_AMBIGUOUS_LENGTH', 'both Content-Length and Transfer-Encoding');
       }
-      if (minor === 0) return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'Transfer-Encoding in an HTTP/1.0 request');
-      if (f.codingCount > 1) return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'several Transfer-Encoding headers');
+      if (minor === 0) return this.fail('CLIENT_AMBIGUOUS_LENGTH', 'Transfer-Encoding in an HTTP/1.0 request');
+      if (f.codingCount > 1) return this.fail('CLIENT_AMBIGUOUS_LENGTH', 'several Transfer-Encoding headers');
       switch (transferCoding(source.substring(f.codingStart - from, f.codingEnd - from))) {
         case 'bad':
-          return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'chunked is not the last transfer coding');
+          return this.fail('CLIENT_AMBIGUOUS_LENGTH', 'chunked is not the last transfer coding');
         case 'unknown':
-          return this.#fail('CLIENT_UNKNOWN_CODING', 'a transfer coding other than chunked');
+          return this.fail('CLIENT_UNKNOWN_CODING', 'a transfer coding other than chunked');
       }
       body = 'chunked';
     } else if (f.lengthCount > 0) {
-      if (f.lengthCount > 1) return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'several Content-Length headers');
-      if (f.length < 0) return this.#fail('CLIENT_AMBIGUOUS_LENGTH', 'the Content-Length is not a number');
+      if (f.lengthCount > 1) return this.fail('CLIENT_AMBIGUOUS_LENGTH', 'several Content-Length headers');
+      if (f.length < 0) return this.fail('CLIENT_AMBIGUOUS_LENGTH', 'the Content-Length is not a number');
       if (f.length > 0) body = 'length';
     }
-    if (body !== 'none' && method === 'TRACE') return this.#fail('CLIENT_BAD_REQUEST', 'TRACE with a body');
+    if (body !== 'none' && method === 'TRACE') return this.fail('CLIENT_BAD_REQUEST', 'TRACE with a body');
 
     this.head = {
       method,
@@ -201,12 +201,13 @@ export class RequestParser {
     const text = latin1(buf, start, end);
     const whole = buf[end] === CR && buf[end + 1] === LF;
     if (whole && /^HTTP\/[0-9]\.[0-9]$/.test(text) && !/^HTTP\/1\.[01]$/.test(text)) {
-      return this.#fail('CLIENT_VERSION', `the version ${text} is not served`);
+      return this.fail('CLIENT_VERSION', `the version ${text} is not served`);
     }
-    return this.#fail('CLIENT_BAD_REQUEST', 'the request line does not end with HTTP/1.1 or HTTP/1.0');
+    return this.fail('CLIENT_BAD_REQUEST', 'the request line does not end with HTTP/1.1 or HTTP/1.0');
   }
 
-  #fail(code: ErrorCode, detail: string): 'failed' {
+  /** Sets {@link refusal}. */
+  fail(code: ErrorCode, detail: string): 'failed' {
     this.refusal = { code, detail };
     return 'failed';
   }

@@ -1,0 +1,153 @@
+import { keepChunk } from '../chunk-memory.ts';
+import type { Exchange, RequestBodySink } from '../exchange.ts';
+import { ChunkedDecoder, type ChunkSink } from './chunked.ts';
+
+/**
+ * The bodies of one connection's requests, one after the other: bytes are decoded and wait until somebody reads them, then go
+ * straight through. A body that nobody wants can be read over. It reads nothing itself: who feeds it asks it whether to go on.
+ */
+export class RequestBody implements ChunkSink {
+  /** All of it has come, or there is none. */
+  complete = true;
+  /** Bytes that nobody wanted; -1 while somebody may. */
+  discarded = -1;
+  #exchange: Exchange | null = null;
+  #left = 0;
+  #chunked: ChunkedDecoder | null = null;
+  #broken = false;
+  #queue: Buffer[] | null = null;
+  #sink: RequestBodySink | null = null;
+  #flowing = true;
+  #ended = false;
+
+  /** The body of a next request. */
+  begin(exchange: Exchange): void {
+    this.#exchange = exchange;
+    this.complete = exchange.body === 'none';
+    this.discarded = -1;
+    this.#left = exchange.length;
+    this.#chunked = exchange.body === 'chunked' ? new ChunkedDecoder() : null;
+    this.#broken = false;
+    this.#queue = null;
+    this.#sink = null;
+    this.#flowing = true;
+    this.#ended = false;
+  }
+
+  /** Somebody waits for more of it. */
+  get awaited(): boolean {
+    return !this.complete && (this.#sink !== null || this.discarded >= 0);
+  }
+
+  /** More of it has no place to go to for now. */
+  get blocked(): boolean {
+    return !this.complete && (this.#queue !== null || !this.#flowing);
+  }
+
+  /** Its reader has got all that came, and takes more. */
+  get hungry(): boolean {
+    return !this.complete && this.#sink !== null && this.#queue === null && this.#flowing;
+  }
+
+  /** What is wrong with it, after {@link feed} has said so. */
+  get problem(): string {
+    return this.#chunked === null ? '' : this.#chunked.problem;
+  }
+
+  /**
+   * Takes bytes of the connection, to the end of the body at most. Their memory is kept (see chunk-memory.ts) where they wait.
+   * @returns where what follows the body begins in `buf`; -1, once, when the body is malformed
+   */
+  feed(buf: Buffer, from: number): number {
+    const chunked = this.#chunked;
+    let end: number;
+    if (chunked === null) {
+      const take = Math.min(this.#left, buf.length - from);
+      end = from + take;
+      this.#left -= take;
+      if (this.#left === 0) this.complete = true;
+      this.onChunk(from === 0 && take === buf.length ? buf : buf.subarray(from, end));
+    } else {
+      if (this.#broken) return buf.length;
+      end = chunked.feed(buf, from, buf.length, this);
+      if (chunked.failed) {
+        this.#broken = true;
+        return -1;
+      }
+      if (chunked.done) this.complete = true;
+    }
+    if (this.complete) this.#end();
+    return end;
+  }
+
+  /** A piece of the decoded body. */
+  onChunk(piece: Buffer): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    exchange.requestBytes += piece.length;
+    if (this.discarded >= 0) {
+      this.discarded += piece.length;
+    } else if (this.#sink !== null && this.#flowing && this.#queue === null) {
+      if (!this.#sink.data(piece)) this.#flowing = false;
+    } else {
+      keepChunk();
+      if (this.#queue === null) this.#queue = [piece];
+      else this.#queue.push(piece);
+    }
+  }
+
+  /** Gives what waits, and what comes, to `sink`. */
+  readBy(sink: RequestBodySink): void {
+    this.#sink = sink;
+    this.#flowing = true;
+    this.#flush();
+  }
+
+  /** The reader that had enough takes more. */
+  resume(): void {
+    if (this.#sink === null || this.#flowing) return;
+    this.#flowing = true;
+    this.#flush();
+  }
+
+  /**
+   * From now on nobody wants it: what comes is counted and thrown away.
+   * @returns false where more than `limit` bytes are known to come
+   */
+  discard(limit: number): boolean {
+    this.discarded = 0;
+    this.#sink = null;
+    this.#queue = null;
+    return this.#left <= limit;
+  }
+
+  /** The request is over: nobody gets anything of it any more. */
+  drop(): void {
+    this.#exchange = null;
+    this.leave();
+  }
+
+  /** Its reader leaves, and what waits is dropped. */
+  leave(): void {
+    this.#sink = null;
+    this.#queue = null;
+  }
+
+  #flush(): void {
+    const sink = this.#sink;
+    // A reader may leave, or another take its place, at each piece.
+    while (this.#queue !== null && this.#flowing && sink !== null && sink === this.#sink) {
+      const piece: Buffer = this.#queue.shift()!;
+      if (this.#queue.length === 0) this.#queue = null;
+      if (!sink.data(piece)) this.#flowing = false;
+    }
+    if (this.complete && sink === this.#sink) this.#end();
+  }
+
+  #end(): void {
+    const sink = this.#sink;
+    if (this.#queue !== null || this.#ended || sink === null) return;
+    this.#ended = true;
+    sink.end(this.#chunked === null ? null : this.#chunked.trailers);
+  }
+}

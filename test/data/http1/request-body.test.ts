@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { takeKept } from '../../../src/data/chunk-memory.ts';
+import type { Exchange, RequestBodySink } from '../../../src/data/exchange.ts';
+import { RequestBody } from '../../../src/data/http1/request-body.ts';
+
+/** What a body needs of its request. */
+function request(body: 'none' | 'length' | 'chunked', length = 0): Exchange {
+  return { body, length, requestBytes: 0 } as Exchange;
+}
+
+/** A reader that says no after `room` bytes, until it is given more. */
+class Reader implements RequestBodySink {
+  text = '';
+  ended = 0;
+  room: number;
+
+  constructor(room = Number.POSITIVE_INFINITY) {
+    this.room = room;
+  }
+  data(chunk: Buffer): boolean {
+    this.text += chunk.toString('latin1');
+    return this.text.length < this.room;
+  }
+  end(): void {
+    this.ended++;
+  }
+}
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+function begin(exchange: Exchange): RequestBody {
+  const body = new RequestBody();
+  body.begin(exchange);
+  return body;
+}
+
+describe('a request body', () => {
+  it('goes straight through to who reads it, and ends where its length says', () => {
+    const exchange = request('length', 5);
+    const body = begin(exchange);
+    const reader = new Reader();
+    body.readBy(reader);
+    expect([body.complete, body.awaited, body.hungry]).toEqual([false, true, true]);
+    expect(body.feed(bytes('abc'), 0)).toBe(3);
+    expect(body.feed(bytes('xdeGET /'), 1)).toBe(3);
+    expect([reader.text, reader.ended, body.complete, exchange.requestBytes]).toEqual(['abcde', 1, true, 5]);
+    expect([body.awaited, body.hungry, body.blocked]).toEqual([false, false, false]);
+  });
+
+  it('waits until somebody reads it, and its memory is kept', () => {
+    const body = begin(request('length', 4));
+    takeKept();
+    body.feed(bytes('ab'), 0);
+    expect([takeKept(), body.blocked, body.awaited]).toEqual([true, true, false]);
+    body.feed(bytes('cd'), 0);
+    const reader = new Reader();
+    body.readBy(reader);
+    expect([reader.text, reader.ended]).toEqual(['abcd', 1]);
+  });
+
+  it('stops at a reader that has had enough, and goes on where it was', () => {
+    const body = begin(request('chunked'));
+    const reader = new Reader(2);
+    body.readBy(reader);
+    body.feed(bytes('2\r\nab\r\n2\r\ncd\r\n'), 0);
+    expect([reader.text, body.blocked, body.hungry]).toEqual(['ab', true, false]);
+    reader.room = 100;
+    body.resume();
+    expect([reader.text, body.blocked, body.hungry, reader.ended]).toEqual(['abcd', false, true, 0]);
+    expect(body.feed(bytes('0\r\n\r\n'), 0)).toBe(5);
+    expect(reader.ended).toBe(1);
+    body.resume();
+    expect(reader.ended).toBe(1);
+  });
+
+  it('that is complete holds nobody up, though its reader has had enough', () => {
+    const body = begin(request('length', 2));
+    const reader = new Reader(1);
+    body.readBy(reader);
+    body.feed(bytes('ab'), 0);
+    expect([body.complete, body.blocked, reader.ended]).toEqual([true, false, 1]);
+  });
+
+  it('says once that it is malformed, and takes no more', () => {
+    const body = begin(request('chunked'));
+    const reader = new Reader();
+    body.readBy(reader);
+    expect(body.feed(bytes('2\r\nab\r\nx'), 0)).toBe(-1);
+    expect(body.problem).not.toBe('');
+    expect(body.feed(bytes('2\r\ncd\r\n'), 0)).toBe(7);
+    expect([reader.text, reader.ended, body.complete]).toEqual(['ab', 0, false]);
+  });
+
+  it('that nobody wants is counted and thrown away', () => {
+    const body = begin(request('length', 10));
+    body.feed(bytes('abc'), 0);
+    expect(body.discard(7)).toBe(true);
+    expect(body.awaited).toBe(true);
+    body.feed(bytes('defg'), 0);
+    expect([body.discarded, body.complete, body.blocked]).toEqual([4, false, false]);
+    body.feed(bytes('hij'), 0);
+    expect([body.discarded, body.complete]).toEqual([7, true]);
+  });
+
+  it('of which more is to come than is worth reading says so', () => {
+    expect(begin(request('length', 10)).discard(9)).toBe(false);
+    expect(begin(request('chunked')).discard(9)).toBe(true);
+  });
+
+  it('gives nothing to a reader that has left, also in the middle of a piece', () => {
+    const exchange = request('chunked');
+    const body = begin(exchange);
+    let got = '';
+    let ended = false;
+    body.readBy({
+      data: (chunk) => {
+        got += chunk.toString('latin1');
+        body.drop();
+        return true;
+      },
+      end: () => {
+        ended = true;
+      },
+    });
+    body.feed(bytes('1\r\na\r\n1\r\nb\r\n0\r\n\r\n'), 0);
+    expect([got, ended, exchange.requestBytes]).toEqual(['a', false, 1]);
+  });
+
+  it('goes on at another reader that takes the place of the first', () => {
+    const body = begin(request('length', 3));
+    body.feed(bytes('a'), 0);
+    const second = new Reader();
+    const first = new Reader();
+    first.data = (chunk) => {
+      first.text += chunk.toString('latin1');
+      body.readBy(second);
+      return true;
+    };
+    body.readBy(first);
+    body.feed(bytes('bc'), 0);
+    expect([first.text, second.text, first.ended, second.ended]).toEqual(['a', 'bc', 0, 1]);
+  });
+
+  it('there is none: it is complete, and ends as soon as it is read', () => {
+    const body = begin(request('none'));
+    const reader = new Reader();
+    body.readBy(reader);
+    expect([body.complete, reader.ended]).toEqual([true, 1]);
+  });
+});
