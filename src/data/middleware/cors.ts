@@ -36,9 +36,9 @@ export function corsOf(config: HeadersMiddleware, context: MiddlewareContext): C
   }
 
   const forBoth: HeaderEdit[] = credentials ? [edit('Access-Control-Allow-Credentials', 'true')] : [];
-  const forResponses = [...forBoth];
+  // A preflight is told as well, as in Traefik; browsers look for it in the response itself.
   if (config.accessControlExposeHeaders.length > 0) {
-    forResponses.push(edit('Access-Control-Expose-Headers', config.accessControlExposeHeaders.join(',')));
+    forBoth.push(edit('Access-Control-Expose-Headers', config.accessControlExposeHeaders.join(',')));
   }
   const forPreflights = [...forBoth];
   // With credentials `*` is a name like any other, so what was asked for is named instead.
@@ -72,7 +72,7 @@ export function corsOf(config: HeadersMiddleware, context: MiddlewareContext): C
     onResponse(exchange, response) {
       const match = matchOrigin(exchange.headers.get('origin') ?? '');
       if (match !== null) response.headers.set('Access-Control-Allow-Origin', match);
-      applyEdits(response.headers, forResponses);
+      applyEdits(response.headers, forBoth);
       if (vary) addVaryOrigin(response.headers);
     },
   };

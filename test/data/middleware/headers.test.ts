@@ -159,6 +159,14 @@ describe('CORS', () => {
     expect(compiled.warnings[0]).toContain('browsers refuse');
   });
 
+  it('tells a preflight of the exposed fields too', () => {
+    const { client } = compile({ headers: { accessControlExposeHeaders: ['X-A', 'X-B'] } }).run({
+      method: 'OPTIONS',
+      headers: ['Origin', 'https://app.example', 'Access-Control-Request-Method', 'PUT'],
+    });
+    expect(client.header('access-control-expose-headers')).toBe('X-A,X-B');
+  });
+
   it('changes the response of an allowed origin', () => {
     const { client } = compile({
       headers: {

@@ -108,7 +108,8 @@ describe('stripPrefixRegex', () => {
 describe('replacePath', () => {
   it.each([
     ['/new', '/old', '/new', '/old'],
-    ['/new', '/old?a=b', '/new?a=b', '/old?a=b'],
+    ['/new', '/old?a=b', '/new?a=b', '/old'],
+    ['/new', '/a%2Fb', '/new', '/a%2Fb'],
     ['new', '/old', '/new', '/old'],
     ['', '/old', '/', '/old'],
     ['/a b?c', '/old', '/a%20b%3Fc', '/old'],
