@@ -38,7 +38,9 @@ export async function ask(
   const length = body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`];
   const head = [`${method} ${path} HTTP/1.1`, 'Host: a.test', 'Connection: close', ...headers, ...length].join('\r\n');
   const { responses } = await sendRaw({ port, methods: [method], chunks: [`${head}\r\n\r\n${body ?? ''}`] });
-  return responses.filter(({ status }) => status >= 200)[0]!;
+  const final = responses.find(({ status }) => status >= 200);
+  if (final === undefined) throw new Error(`${method} ${path}: the connection ended without a response`);
+  return final;
 }
 
 /** What `proxy status --json` prints, asked over the control socket. */
