@@ -1,8 +1,8 @@
 import { formatAddress } from '../core/config/address.ts';
 import type { Diagnostic } from '../core/diagnostic.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import type { Report } from '../core/messages.ts';
 import type { Snapshot, Status } from '../core/snapshot.ts';
-import type { StreamFigures } from '../core/streams.ts';
 import type { AcmeProgress } from './acme-commands.ts';
 import { maskText } from './api/redact.ts';
 import type { ServerHealth } from './health/health.ts';
@@ -79,21 +79,19 @@ export interface StatusSources {
   readonly diagnostics: readonly Diagnostic[];
   readonly workers: readonly WorkerStatus[];
   readonly deaths: { readonly respawns: number; readonly last: string | null; readonly retryAt: number };
-  readonly totals: ProxyStatus['requests'];
+  readonly report: Report;
+  readonly requestsPerSecond: number;
   readonly attempts: { readonly last: Attempt | null; readonly succeeded: number; readonly failed: number };
   /** Why the last snapshot is not served. */
   readonly problem: string | null;
   readonly acme: AcmeProgress | null;
   readonly health: (service: string, url: string) => ServerHealth;
   readonly slots: Readonly<Record<string, SlotStatus>>;
-  readonly streams: ReadonlyMap<string, StreamFigures>;
-  readonly retries: ReadonlyMap<string, number>;
-  readonly mirrorsDropped: number;
 }
 
 /** Puts together what an operator wants to know first. */
 export function statusOf(sources: StatusSources): ProxyStatus {
-  const { snapshot, workers, deaths, attempts } = sources;
+  const { snapshot, workers, deaths, attempts, report } = sources;
   const serving = workers.filter((worker) => worker.state === 'serving').length;
   const problems: string[] = [];
   if (serving < sources.wantedWorkers) problems.push(`${serving} of ${sources.wantedWorkers} workers serve`);
@@ -120,8 +118,15 @@ export function statusOf(sources: StatusSources): ProxyStatus {
     })),
     workers,
     workerDeaths: { count: deaths.respawns, last: deaths.last, retryAt: deaths.retryAt },
-    requests: sources.totals,
-    mirrorsDropped: sources.mirrorsDropped,
+    requests: {
+      total: report.requests,
+      perSecond: sources.requestsPerSecond,
+      connections: report.connections,
+      errors: report.errors,
+      accessLogDropped: report.accessLogDropped,
+      logDropped: report.logDropped,
+    },
+    mirrorsDropped: report.mirrorsDropped,
     certificates: [...snapshot.tls.certificates, snapshot.tls.defaultCertificate].map(
       ({ names, origin, notAfter }) => ({
         names,
@@ -140,8 +145,8 @@ export function statusOf(sources: StatusSources): ProxyStatus {
           ...sources.health(service.name, url),
         })),
         slots: masked(sources.slots[service.name]),
-        retries: sources.retries.get(service.name) ?? 0,
-        streams: streamStatus(sources.streams.get(service.name)),
+        retries: report.retries[service.name] ?? 0,
+        streams: streamStatus(report.streams[service.name]),
       })),
     lastReload: attempts.last,
     reloads: { succeeded: attempts.succeeded, failed: attempts.failed },

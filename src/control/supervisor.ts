@@ -1,14 +1,20 @@
 import cluster from 'node:cluster';
-import type { ErrorCode } from '../core/errors.ts';
 import type { Explained, ExplainRequest } from '../core/explain.ts';
 import type { HealthTable, OutlierReport } from '../core/health.ts';
-import { type Challenges, type FromWorker, PROTOCOL, type ToWorker, type WorkerSettings } from '../core/messages.ts';
+import {
+  type Challenges,
+  type FromWorker,
+  PROTOCOL,
+  type Report,
+  type ToWorker,
+  type WorkerSettings,
+} from '../core/messages.ts';
 import { OperatorError } from '../core/operator-error.ts';
 import type { EntryPointSnapshot, Snapshot } from '../core/snapshot.ts';
-import { addFigures, type StreamFigures } from '../core/streams.ts';
 import { LimitBook } from './limits/limit-book.ts';
 import { type BindError, bindError, bindSocket, type ListeningSocket } from './listening-sockets.ts';
 import { opensslArguments } from './openssl-config.ts';
+import { addReports, EMPTY_REPORT } from './report-sum.ts';
 import { RequestRate } from './request-rate.ts';
 import { SlotBook } from './slots/slot-book.ts';
 import { WorkerProcess, type WorkerState } from './worker-process.ts';
@@ -103,16 +109,8 @@ export class Supervisor {
       for (const [id, other] of this.#members) if (id !== worker) other.send(message);
     },
   );
-  /** Counts of workers that are gone. */
-  readonly #gone = {
-    retries: new Map<string, number>(),
-    mirrorsDropped: 0,
-    requests: 0,
-    errors: new Map<ErrorCode, number>(),
-    streams: new Map<string, StreamFigures>(),
-    accessLogDropped: 0,
-    logDropped: 0,
-  };
+  /** Of workers that are gone. */
+  #gone = EMPTY_REPORT;
   readonly #checks: NodeJS.Timeout;
   #checkedAt = performance.now();
   #snapshot: Snapshot | null = null;
@@ -295,27 +293,6 @@ export class Supervisor {
     }));
   }
 
-  /** How often requests were sent again, or to another server, since the start, by service. */
-  get retries(): ReadonlyMap<string, number> {
-    const sum = new Map(this.#gone.retries);
-    for (const { report } of this.#members.values()) addCounts(sum, report?.retries ?? {});
-    return sum;
-  }
-
-  /** Copies for mirrors that were left out since the start. */
-  get mirrorsDropped(): number {
-    let sum = this.#gone.mirrorsDropped;
-    for (const { report } of this.#members.values()) sum += report?.mirrorsDropped ?? 0;
-    return sum;
-  }
-
-  /** What was measured of streams by all workers since the start, by service. */
-  get streams(): ReadonlyMap<string, StreamFigures> {
-    const sum = new Map(this.#gone.streams);
-    for (const { report } of this.#members.values()) addStreams(sum, report?.streams ?? {});
-    return sum;
-  }
-
   /** Places at servers that have a limit, by service. */
   get slots(): SlotBook['status'] {
     return this.#slots.status;
@@ -337,33 +314,16 @@ export class Supervisor {
     return { respawns: this.#respawns, last: this.#lastDeath, retryAt: this.#retryAt };
   }
 
-  /** Counts of all workers since the start, those that are gone among them. */
-  get totals(): {
-    readonly total: number;
-    readonly perSecond: number;
-    readonly connections: number;
-    readonly errors: Readonly<Partial<Record<ErrorCode, number>>>;
-    readonly accessLogDropped: number;
-    readonly logDropped: number;
-  } {
-    const errors = new Map(this.#gone.errors);
-    let { accessLogDropped, logDropped } = this.#gone;
-    let connections = 0;
-    for (const { report } of this.#members.values()) {
-      if (report === null) continue;
-      connections += report.connections;
-      accessLogDropped += report.accessLogDropped;
-      logDropped += report.logDropped;
-      addErrors(errors, report.errors);
-    }
-    return {
-      total: this.#requests,
-      perSecond: this.#rate.perSecond,
-      connections,
-      errors: Object.fromEntries(errors),
-      accessLogDropped,
-      logDropped,
-    };
+  /** What all workers report since the start, those that are gone among them. */
+  get report(): Report {
+    let sum = this.#gone;
+    for (const { report } of this.#members.values()) if (report !== null) sum = addReports(sum, report);
+    return sum;
+  }
+
+  /** Requests a second, of late. */
+  get requestsPerSecond(): number {
+    return this.#rate.perSecond;
   }
 
   get #requests(): number {
@@ -543,15 +503,8 @@ export class Supervisor {
     this.#refusals.delete(member.id);
     this.#slots.gone(member.id);
     this.#limits.gone(member.id);
-    if (member.report !== null) {
-      this.#gone.requests += member.report.requests;
-      addStreams(this.#gone.streams, member.report.streams);
-      addCounts(this.#gone.retries, member.report.retries);
-      this.#gone.mirrorsDropped += member.report.mirrorsDropped;
-      this.#gone.accessLogDropped += member.report.accessLogDropped;
-      this.#gone.logDropped += member.report.logDropped;
-      addErrors(this.#gone.errors, member.report.errors);
-    }
+    // Its connections are gone with it.
+    if (member.report !== null) this.#gone = addReports(this.#gone, { ...member.report, connections: 0 });
     const expected = member.state === 'draining';
     if (!expected) this.#lastDeath = `worker ${member.pid}: ${member.endedFor ?? how}`;
     this.#wake();
@@ -627,20 +580,4 @@ export class Supervisor {
       this.#waiters.add(waiter);
     });
   }
-}
-
-function addCounts(sum: Map<string, number>, more: Readonly<Record<string, number>>): void {
-  for (const [name, count] of Object.entries(more)) sum.set(name, (sum.get(name) ?? 0) + count);
-}
-
-function addStreams(sum: Map<string, StreamFigures>, more: Readonly<Record<string, StreamFigures>>): void {
-  for (const [service, figures] of Object.entries(more)) {
-    const before = sum.get(service);
-    sum.set(service, before === undefined ? figures : addFigures(before, figures));
-  }
-}
-
-function addErrors(sum: Map<ErrorCode, number>, more: Readonly<Partial<Record<ErrorCode, number>>>): void {
-  for (const [code, count] of Object.entries(more) as [ErrorCode, number][])
-    sum.set(code, (sum.get(code) ?? 0) + count);
 }
