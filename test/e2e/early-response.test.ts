@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ProxyProcess, startProxy } from '../support/proxy.ts';
 import { RawClient, sendRaw } from '../support/raw-client.ts';
@@ -92,6 +93,40 @@ describe('an upstream that answers before it has read the body', () => {
     const { responses } = await client.waitForResponses(2);
     expect(JSON.parse(responses[1]!.body.toString())).toMatchObject({ target: '/next' });
   });
+});
+
+it('an early answer to a client that was held up ends the connection of one that goes on writing', async () => {
+  let held: Socket | undefined;
+  upstream.use({
+    onBytes: ({ socket }) => {
+      held = socket.pause();
+      return undefined;
+    },
+  });
+  await using client = await RawClient.connect({ port: proxy.port('web') });
+  await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n');
+  const chunk = Buffer.concat([Buffer.from(`${PIECE.length.toString(16)}\r\n`), PIECE, Buffer.from('\r\n')]);
+  let written = 0;
+  const pouring = (async () => {
+    while (client.closed === 'no' && written < 100_000_000) {
+      await client.write(chunk);
+      written += chunk.length;
+    }
+  })().catch(() => undefined);
+  let before = -1;
+  const stands = (): boolean => {
+    const now = written;
+    const stood = now === before && held !== undefined;
+    before = now;
+    return stood;
+  };
+  await waitFor('the client to be held up', stands, { intervalMs: 250, timeoutMs: 20_000 });
+  held!.write('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nabc');
+  const { responses } = await client.waitForResponses(1);
+  expect(responses[0]).toMatchObject({ status: 413 });
+  expect(await client.closes()).toBe(true);
+  await pouring;
+  held!.resume();
 });
 
 it('a request goes on after an early answer over another upstream connection', async () => {

@@ -15,6 +15,7 @@ export class ReadMemory {
   #full = false;
   /** That memory. */
   #own: Buffer | null = null;
+  /** The last read's bytes lie in there as they were delivered. */
   #lent = false;
   /** For memory of its own: each as large as what one read brings at most. */
   readonly #pool: BufferPool;

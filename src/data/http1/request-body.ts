@@ -7,10 +7,9 @@ import { ChunkedDecoder, type ChunkSink } from './chunked.ts';
  * straight through. A body that nobody wants can be read over. It reads nothing itself: who feeds it asks it whether to go on.
  */
 export class RequestBody implements ChunkSink {
-  /** All of it has come, or there is none. */
-  complete = true;
-  /** Bytes that nobody wanted; -1 while somebody may. */
-  discarded = -1;
+  #complete = true;
+  #discarding = false;
+  #discarded = 0;
   #exchange: Exchange | null = null;
   #left = 0;
   #chunked: ChunkedDecoder | null = null;
@@ -23,8 +22,9 @@ export class RequestBody implements ChunkSink {
   /** The body of a next request. */
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
-    this.complete = exchange.body === 'none';
-    this.discarded = -1;
+    this.#complete = exchange.body === 'none';
+    this.#discarding = false;
+    this.#discarded = 0;
     this.#left = exchange.length;
     this.#chunked = exchange.body === 'chunked' ? new ChunkedDecoder() : null;
     this.#broken = false;
@@ -34,19 +34,34 @@ export class RequestBody implements ChunkSink {
     this.#ended = false;
   }
 
-  /** Somebody waits for more of it. */
+  /** All of it has come, or there is none. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Nobody wants it any more. */
+  get discarding(): boolean {
+    return this.#discarding;
+  }
+
+  /** Bytes that came since. */
+  get discarded(): number {
+    return this.#discarded;
+  }
+
+  /** Somebody waits for more of it, be it to throw it away. */
   get awaited(): boolean {
-    return !this.complete && (this.#sink !== null || this.discarded >= 0);
+    return !this.#complete && (this.#sink !== null || this.#discarding);
   }
 
   /** More of it has no place to go to for now. */
   get blocked(): boolean {
-    return !this.complete && (this.#queue !== null || !this.#flowing);
+    return !this.#complete && !this.#discarding && (this.#queue !== null || !this.#flowing);
   }
 
   /** Its reader has got all that came, and takes more. */
   get hungry(): boolean {
-    return !this.complete && this.#sink !== null && this.#queue === null && this.#flowing;
+    return !this.#complete && this.#sink !== null && this.#queue === null && this.#flowing;
   }
 
   /** What is wrong with it, after {@link feed} has said so. */
@@ -65,7 +80,7 @@ export class RequestBody implements ChunkSink {
       const take = Math.min(this.#left, buf.length - from);
       end = from + take;
       this.#left -= take;
-      if (this.#left === 0) this.complete = true;
+      if (this.#left === 0) this.#complete = true;
       this.onChunk(from === 0 && take === buf.length ? buf : buf.subarray(from, end));
     } else {
       if (this.#broken) return buf.length;
@@ -74,9 +89,9 @@ export class RequestBody implements ChunkSink {
         this.#broken = true;
         return -1;
       }
-      if (chunked.done) this.complete = true;
+      if (chunked.done) this.#complete = true;
     }
-    if (this.complete) this.#end();
+    if (this.#complete) this.#end();
     return end;
   }
 
@@ -85,8 +100,8 @@ export class RequestBody implements ChunkSink {
     const exchange = this.#exchange;
     if (exchange === null) return;
     exchange.requestBytes += piece.length;
-    if (this.discarded >= 0) {
-      this.discarded += piece.length;
+    if (this.#discarding) {
+      this.#discarded += piece.length;
     } else if (this.#sink !== null && this.#flowing && this.#queue === null) {
       if (!this.#sink.data(piece)) this.#flowing = false;
     } else {
@@ -115,20 +130,19 @@ export class RequestBody implements ChunkSink {
    * @returns false where more than `limit` bytes are known to come
    */
   discard(limit: number): boolean {
-    this.discarded = 0;
-    this.#sink = null;
-    this.#queue = null;
+    this.#discarding = true;
+    this.dropReader();
     return this.#left <= limit;
   }
 
-  /** The request is over: nobody gets anything of it any more. */
-  drop(): void {
+  /** The request is over: nothing of it is counted or given to anybody any more. */
+  release(): void {
     this.#exchange = null;
-    this.leave();
+    this.dropReader();
   }
 
-  /** Its reader leaves, and what waits is dropped. */
-  leave(): void {
+  /** Its reader gets no more, and what waits for it is thrown away. */
+  dropReader(): void {
     this.#sink = null;
     this.#queue = null;
   }
@@ -141,7 +155,7 @@ export class RequestBody implements ChunkSink {
       if (this.#queue.length === 0) this.#queue = null;
       if (!sink.data(piece)) this.#flowing = false;
     }
-    if (this.complete && sink === this.#sink) this.#end();
+    if (this.#complete && sink === this.#sink) this.#end();
   }
 
   #end(): void {

@@ -335,10 +335,9 @@ export class ServerConnection implements ClientStream {
     if (end < 0) {
       this.#keepAlive = false;
       this.#failExchange(new ProxyError('CLIENT_BAD_CHUNK', body.problem));
-    } else if (body.discarded > DISCARD_LIMIT) {
-      this.#close();
-    } else if (body.discarded >= 0 && body.complete) {
-      this.#next();
+    } else if (body.discarding) {
+      if (body.complete) this.#next();
+      else if (body.discarded > DISCARD_LIMIT) this.#close();
     } else if (body.blocked) {
       this.#pause();
     }
@@ -468,7 +467,7 @@ export class ServerConnection implements ClientStream {
     const body = this.#body;
     if (!body.complete && this.#keepAlive && !this.#closed) {
       // Read what the client still sends of this request, within bounds.
-      if (body.discarded < 0) {
+      if (!body.discarding) {
         if (body.discard(DISCARD_LIMIT)) this.#resume();
         else this.#keepAlive = false;
       }
@@ -536,7 +535,7 @@ export class ServerConnection implements ClientStream {
   #failExchange(error: ProxyError): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
-    this.#body.leave();
+    this.#body.dropReader();
     if (exchange.finished) {
       // It is answered already, and what broke is the rest of a body that nobody wanted.
       this.#close();
@@ -551,7 +550,7 @@ export class ServerConnection implements ClientStream {
   /** The exchange is none of this connection's any more, nor its body. */
   #leave(): void {
     this.#exchange = null;
-    this.#body.drop();
+    this.#body.release();
   }
 
   /** Nobody is there for the answer any more; the code says whose doing that was. */

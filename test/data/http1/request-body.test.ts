@@ -102,6 +102,29 @@ describe('a request body', () => {
     expect([body.discarded, body.complete]).toEqual([7, true]);
   });
 
+  it('that nobody wants any more holds nobody up, though its reader had had enough', () => {
+    const body = begin(request('length', 100));
+    body.readBy(new Reader(1));
+    body.feed(bytes('ab'), 0);
+    expect(body.blocked).toBe(true);
+    body.discard(1_000);
+    body.feed(bytes('cd'), 0);
+    expect([body.blocked, body.awaited, body.discarded]).toEqual([false, true, 2]);
+  });
+
+  it('that its reader gives up as it says no holds nobody up either', () => {
+    const body = begin(request('length', 100));
+    body.readBy({
+      data: () => {
+        body.discard(1_000);
+        return false;
+      },
+      end: () => undefined,
+    });
+    body.feed(bytes('ab'), 0);
+    expect([body.blocked, body.discarding]).toEqual([false, true]);
+  });
+
   it('of which more is to come than is worth reading says so', () => {
     expect(begin(request('length', 10)).discard(9)).toBe(false);
     expect(begin(request('chunked')).discard(9)).toBe(true);
@@ -115,7 +138,7 @@ describe('a request body', () => {
     body.readBy({
       data: (chunk) => {
         got += chunk.toString('latin1');
-        body.drop();
+        body.release();
         return true;
       },
       end: () => {
