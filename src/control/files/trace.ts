@@ -26,10 +26,13 @@ const MAX_LINKS = 40;
 export class Tracer {
   readonly #steps = new Map<string, Promise<Step>>();
 
-  /** Identity (device and inode) of a directory met on the way, to notice that another one has taken its place. */
+  /**
+   * Identity of a directory met on the way, to notice that another one has taken its place: device, inode, and when it was made,
+   * for the inode of one that is removed may be given to the next.
+   */
   async identity(directory: string): Promise<string | undefined> {
     const step = await this.#look(directory);
-    return 'stats' in step ? `${step.stats.dev}:${step.stats.ino}` : undefined;
+    return 'stats' in step ? `${step.stats.dev}:${step.stats.ino}:${step.stats.birthtimeNs}` : undefined;
   }
 
   /** Follows an absolute path. The last name is reported by `onStep` unless it is a plain file. */

@@ -14,15 +14,16 @@ interface Watch {
   readonly full: boolean;
   /** The directory itself was moved or removed. */
   replaced: boolean;
-  readonly close: () => Promise<void>;
+  close: () => Promise<void>;
 }
 
 /** How long a watch may take to start before the directory is treated as one that cannot be watched. */
 const START_TIMEOUT = 2_000;
 
 /**
- * The kernel's word on a set of directories. Only the raw events are used: chokidar keeps the watches alive when a directory is replaced, but its
- * own judgement of what has changed leaves out changes that matter here (of permissions, within 50 ms of another, in ignored names).
+ * The kernel's word on a set of directories. Of chokidar only the raw events are used: its own judgement of what has changed leaves out changes
+ * that matter here (of permissions, within 50 ms of another, in ignored names). And it is not relied on alone: all of its watchers of one path
+ * share a handle, which may be that of a directory that has been replaced. So each watch has a handle of its own as well, and most events come twice.
  */
 export class Triggers {
   readonly #watches = new Map<string, Watch>();
@@ -44,7 +45,7 @@ export class Triggers {
 
   /**
    * Watches these directories (path without links → identity) and no others; `full` says which hold files of ours. Resolves when the
-   * watches stand: true where one is new, so that what happened before it has to be looked up.
+   * watches stand: true where one is new, or its directory is gone, so that what happened before it has to be looked up.
    */
   async sync(directories: ReadonlyMap<string, string>, full: (directory: string) => boolean): Promise<boolean> {
     const closing: Promise<void>[] = [];
@@ -92,21 +93,24 @@ export class Triggers {
   }
 
   async #open(directory: string, identity: string, full: boolean): Promise<boolean> {
+    // Events come before the watch has started: one of the directory's end must not be lost, for another may have its inode by now.
+    const watch: Watch = { identity, full, replaced: false, close: () => Promise.resolve() };
     const onRaw = (kind: string, name: string | null) => {
       if (this.#closed) return;
       // An absolute name comes from chokidar's polling, which its own environment variable can force: it says nothing about entries.
       const entry = name === null || isAbsolute(name) ? null : name;
       // The kernel tells of the directory's own end under the directory's own name.
       if (kind === 'rename' && entry !== null && directory.endsWith(`/${entry}`)) {
-        const watch = this.#watches.get(directory);
-        if (watch !== undefined) watch.replaced = true;
+        watch.replaced = true;
         this.#onTrigger(directory, null, 'rename');
       }
       this.#onTrigger(directory, entry, kind === 'change' ? 'change' : 'rename');
     };
-    const opened = await (full ? openChokidar : openNode)(directory, onRaw, (code) => this.#weaken(directory, code));
+    const opened = await (full ? openBoth : openNode)(directory, onRaw, (code) => this.#weaken(directory, code));
+    if (opened === 'gone') return true;
     if (opened === undefined) return false;
-    this.#watches.set(directory, { identity, full, replaced: false, close: opened.close });
+    watch.close = opened.close;
+    this.#watches.set(directory, watch);
     const doubt = opened.doubt ?? (full ? await remoteFileSystem(directory) : undefined);
     if (doubt === undefined) this.#weak.delete(directory);
     else this.#weaken(directory, doubt);
@@ -137,7 +141,7 @@ type Open = (
   directory: string,
   onRaw: (kind: string, name: string | null) => void,
   onError: (code: string) => void,
-) => Promise<Opened | undefined>;
+) => Promise<Opened | 'gone' | undefined>;
 
 const openNode: Open = async (directory, onRaw, onError) => {
   try {
@@ -145,6 +149,7 @@ const openNode: Open = async (directory, onRaw, onError) => {
     watcher.on('error', (error) => onError(errorCode(error)));
     return { close: async () => watcher.close(), doubt: undefined };
   } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 'gone';
     onError(errorCode(error));
     return undefined;
   }
@@ -175,7 +180,23 @@ const openChokidar: Open = async (directory, onRaw, onError) => {
   // One that is slow to start is kept: it may still come to life. The environment can force polling on chokidar, which sees less than we need.
   const polling = watcher.options.backend === 'polling' ? 'CHOKIDAR_USEPOLLING' : undefined;
   const doubt = started ? polling : 'ETIMEDOUT';
-  if (!failed) return { close: () => watcher.close(), doubt };
+  // It waits for a directory that is not there, but hears nothing in there when it comes.
+  const gone = started && polling === undefined && watcher.getWatched()[directory] === undefined;
+  if (!failed && !gone) return { close: () => watcher.close(), doubt };
   await watcher.close();
-  return undefined;
+  return failed ? undefined : 'gone';
+};
+
+const openBoth: Open = async (directory, onRaw, onError) => {
+  const own = await openNode(directory, onRaw, onError);
+  if (own === undefined || own === 'gone') return own;
+  const shared = await openChokidar(directory, onRaw, onError);
+  if (shared === undefined || shared === 'gone') {
+    await own.close();
+    return shared;
+  }
+  const close = async (): Promise<void> => {
+    await Promise.all([own.close(), shared.close()]);
+  };
+  return { close, doubt: shared.doubt };
 };

@@ -9,8 +9,8 @@ import { LIMITS, TIMES } from './types.ts';
 
 /** Files read before others get their turn and `onChange` its call: one slow batch must not hold up a file that has just been replaced. */
 const BATCH = 256;
-/** More events than this at once, and the kernel's own queue may have overflowed: everything is looked at again. */
-const STORM = 4_096;
+/** More events than this at once (most come twice), and the kernel's own queue may have overflowed: everything is looked at again. */
+const STORM = 8_192;
 /** Looks at files at the same time. */
 const LOOKS = 32;
 
@@ -225,13 +225,14 @@ class Watcher implements FilesWatcher {
     let layout = await scanLayout(this.#paths, this.#extensions);
     const triggers = this.#triggers;
     if (triggers !== undefined) {
-      // What happens between a scan and the start of its watches is seen by the next scan; a tree that never stands still is left to later events.
-      for (let round = 0; round < 4 && !this.#closed; round++) {
+      // What happens between a scan and the start of its watches is seen by the next scan; a tree that does not stand still is scanned again later.
+      let settled = false;
+      for (let round = 0; round < 4 && !settled && !this.#closed; round++) {
         const holdsFiles = new Set([...layout.listed.keys(), ...[...layout.byReal.keys()].map(dirname)]);
-        const opened = await triggers.sync(layout.directories, (directory) => holdsFiles.has(directory));
-        if (!opened) break;
-        layout = await scanLayout(this.#paths, this.#extensions);
+        settled = !(await triggers.sync(layout.directories, (directory) => holdsFiles.has(directory)));
+        if (!settled) layout = await scanLayout(this.#paths, this.#extensions);
       }
+      if (!settled) this.#layoutWanted = true;
       triggers.syncMounted(layout.mounted, (file) => this.#onTrigger(dirname(file), basename(file), 'change'));
     }
     this.#layout = layout;
