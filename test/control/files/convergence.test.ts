@@ -44,9 +44,12 @@ function asSeen(watcher: FilesWatcher): [string, string][] {
     .sort();
 }
 
+/** The last three ended with a deaf watch now and then, on a loaded machine. */
+const SEEDS = [1, 2, 101, 113, 208];
+
 describe('watchFiles', () => {
   // The kernel's order of events, ours and a second watcher's on the same directories: whatever happens, both must end where the disk is.
-  it.each([1, 2, 101, 113, 208])('ends with what is on disk after any run of changes (seed %i)', { timeout: 60_000 }, async (seed) => {
+  it.each(SEEDS)('ends with what is on disk after any run of changes (seed %i)', { timeout: 60_000 }, async (seed) => {
     let state = seed;
     const random = (below: number) => {
       state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
