@@ -4,11 +4,11 @@ import { type BufferPool, LARGE_BUFFERS, takeKept } from '../chunk-memory.ts';
  * Every connection of the worker is read into this, one after the other. Heads are parsed where they lie; what is kept longer
  * than the call that read it is copied.
  */
-const SHARED: Buffer = Buffer.allocUnsafeSlow(LARGE_BUFFERS.size);
+export const SHARED_READ: Buffer = Buffer.allocUnsafeSlow(LARGE_BUFFERS.size);
 
 /**
- * Where one connection of a client reads to: the memory that all share, or, while a large body comes, memory of its own that
- * whoever gets the bytes can keep without a copy.
+ * Where the bodies of one connection's requests are read to: the memory that all share, or, while a large one comes, memory of
+ * its own that whoever gets the bytes can keep without a copy.
  */
 export class ReadMemory {
   /** The last read brought as much of a body as a read can: more is likely to come, and is worth memory of its own. */
@@ -32,12 +32,7 @@ export class ReadMemory {
     }
     if (this.#own !== null) this.#pool.give(this.#own);
     this.#own = null;
-    return SHARED;
-  }
-
-  /** What a read brought was no body. */
-  small(): void {
-    this.#full = false;
+    return SHARED_READ;
   }
 
   /** What a read brought, in memory that can be kept by `keepChunk()`. To be followed by {@link settle}. */

@@ -3,38 +3,30 @@ import type { Exchange, RequestBodySink } from '../exchange.ts';
 import { ChunkedDecoder, type ChunkSink } from './chunked.ts';
 
 /**
- * The bodies of one connection's requests, one after the other: bytes are decoded and wait until somebody reads them, then go
- * straight through. A body that nobody wants can be read over. It reads nothing itself: who feeds it asks it whether to go on.
+ * The body of a request that has one: bytes are decoded and wait until somebody reads them, then go straight through. A body that
+ * nobody wants can be read over. It reads nothing itself: who feeds it asks it whether to go on.
  */
 export class RequestBody implements ChunkSink {
-  #complete = true;
+  #exchange: Exchange | null;
+  #left: number;
+  readonly #chunked: ChunkedDecoder | null;
+  #complete = false;
+  #broken = false;
   #discarding = false;
   #discarded = 0;
-  #exchange: Exchange | null = null;
-  #left = 0;
-  #chunked: ChunkedDecoder | null = null;
-  #broken = false;
   #queue: Buffer[] | null = null;
   #sink: RequestBodySink | null = null;
   #flowing = true;
   #ended = false;
 
-  /** The body of a next request. */
-  begin(exchange: Exchange): void {
+  /** @param exchange says how the body is framed, and counts its bytes */
+  constructor(exchange: Exchange) {
     this.#exchange = exchange;
-    this.#complete = exchange.body === 'none';
-    this.#discarding = false;
-    this.#discarded = 0;
     this.#left = exchange.length;
     this.#chunked = exchange.body === 'chunked' ? new ChunkedDecoder() : null;
-    this.#broken = false;
-    this.#queue = null;
-    this.#sink = null;
-    this.#flowing = true;
-    this.#ended = false;
   }
 
-  /** All of it has come, or there is none. */
+  /** All of it has come. */
   get complete(): boolean {
     return this.#complete;
   }

@@ -19,7 +19,7 @@ import { SocketWriter } from '../socket-writer.ts';
 import { resetConnection } from '../tls/server-socket.ts';
 import type { Refusal } from './fields.ts';
 import type { HeadLimits } from './limits.ts';
-import { copyOf, ReadMemory } from './read-memory.ts';
+import { copyOf, ReadMemory, SHARED_READ } from './read-memory.ts';
 import { refusalResponse } from './refusal-response.ts';
 import { RequestBody } from './request-body.ts';
 import type { RequestHead } from './request-head.ts';
@@ -74,10 +74,12 @@ export class ServerConnection implements ClientStream {
   readonly #openedAt = clock.now;
   #exchange: Exchange | null = null;
   readonly #reader = new RequestReader();
-  readonly #body = new RequestBody();
+  /** Of the request under way, or the last one; null where it has none. */
+  #body: RequestBody | null = null;
   readonly #response: ResponseWriter;
   readonly #stash = new Stash();
-  readonly #memory: ReadMemory;
+  /** Made for the first request with a body. */
+  #memory: ReadMemory | null = null;
   #reading = false;
   /** What is being read must be copied to be kept. */
   #borrowed = false;
@@ -106,7 +108,6 @@ export class ServerConnection implements ClientStream {
     this.socket = socket;
     this.#out = new SocketWriter(socket);
     this.#response = new ResponseWriter(this.#out);
-    this.#memory = new ReadMemory(peer.tls === null ? LARGE_BUFFERS : TLS_BUFFERS);
     this.peer = peer;
     this.#service = service;
     this.#onClose = onClose;
@@ -156,7 +157,7 @@ export class ServerConnection implements ClientStream {
     const exchange = this.#exchange;
     const idle = this.#service.timeouts.bodyIdleMs;
     if (exchange === null || idle === 0 || this.#tunnel) return false;
-    if (this.#body.awaited && !this.#paused && now - this.#lastRead > idle) {
+    if (this.#body?.awaited === true && !this.#paused && now - this.#lastRead > idle) {
       this.#keepAlive = false;
       this.#failExchange(new ProxyError('CLIENT_BODY_TIMEOUT'));
       return true;
@@ -175,20 +176,23 @@ export class ServerConnection implements ClientStream {
 
   // Reading.
 
-  readonly #nextRead = (): Buffer => this.#memory.next(!this.#body.complete);
+  /** Nothing of the request under way is still to come. */
+  get #complete(): boolean {
+    return this.#body === null || this.#body.complete;
+  }
+
+  readonly #nextRead = (): Buffer => (this.#memory === null ? SHARED_READ : this.#memory.next(!this.#complete));
 
   readonly #onRead = (n: number, buf: Buffer): boolean => {
     const wasPaused = this.#paused;
+    if (this.#tunnel) return this.socket.push(copyOf(buf, n));
     const memory = this.#memory;
-    if (this.#tunnel) {
-      memory.small();
-      return this.socket.push(copyOf(buf, n));
-    }
     if (this.#exchange === null) {
-      memory.small();
       this.#borrowed = true;
       this.#onData(buf.subarray(0, n));
       this.#borrowed = false;
+    } else if (memory === null) {
+      this.#onData(copyOf(buf, n));
     } else {
       this.#onData(memory.lend(buf, n));
       memory.settle();
@@ -208,11 +212,12 @@ export class ServerConnection implements ClientStream {
       this.#process(chunk);
       return;
     }
-    if (this.#body.complete) {
+    const body = this.#body;
+    if (body === null || body.complete) {
       this.#keepForLater(chunk, 0);
       return;
     }
-    const consumed = this.#feed(chunk, 0);
+    const consumed = this.#feed(body, chunk, 0);
     if (consumed < 0 || consumed === chunk.length || this.#closing || this.#closed) return;
     // The end of the body may have ended the exchange: what follows is then the next request already.
     if (this.#exchange === null) this.#process(chunk.subarray(consumed));
@@ -269,7 +274,11 @@ export class ServerConnection implements ClientStream {
       onFinish: service.finished,
     });
     this.#response.begin(head.minor);
-    this.#body.begin(exchange);
+    this.#body = null;
+    if (head.body !== 'none') {
+      this.#body = new RequestBody(exchange);
+      this.#memory ??= new ReadMemory(this.peer.tls === null ? LARGE_BUFFERS : TLS_BUFFERS);
+    }
     this.#keepAlive = head.minor === 1;
 
     const refusal = applyRequestRules(service, head, exchange);
@@ -291,7 +300,7 @@ export class ServerConnection implements ClientStream {
     if (this.#keepAlive && this.#isWornOut()) this.#keepAlive = false;
     this.#upgradeAsked = wantsUpgrade && head.hasUpgrade;
     // With a body it would be unclear where the old protocol ends: the upgrade is ignored, as a server may (RFC 9110 §7.8).
-    if (wantsUpgrade && head.hasUpgrade && this.#body.complete) {
+    if (wantsUpgrade && head.hasUpgrade && this.#complete) {
       exchange.upgrade = offeredUpgrade(head.method, head.headers.joinKnown(H.UPGRADE) ?? '');
     }
     if (head.hasExpect) {
@@ -312,7 +321,7 @@ export class ServerConnection implements ClientStream {
         rest = 0;
         this.#borrowed = false;
       }
-      if (!this.#body.complete) rest = this.#feed(bytes, rest);
+      if (this.#body !== null) rest = this.#feed(this.#body, bytes, rest);
       if (rest < 0) return;
       if (rest < bytes.length) this.#keepForLater(bytes, rest);
     }
@@ -326,9 +335,8 @@ export class ServerConnection implements ClientStream {
   }
 
   /** Takes body bytes. Returns how far it came, or -1 when the exchange failed over them. */
-  #feed(buf: Buffer, from: number): number {
+  #feed(body: RequestBody, buf: Buffer, from: number): number {
     const exchange = this.#exchange;
-    const body = this.#body;
     const end = body.feed(buf, from);
     // It may have ended over what came, and a body with it.
     if (exchange !== this.#exchange) return end;
@@ -345,13 +353,20 @@ export class ServerConnection implements ClientStream {
   }
 
   readBody(sink: RequestBodySink): void {
-    this.#body.readBy(sink);
-    if (this.#body.hungry) this.#resume();
+    const body = this.#body;
+    if (body === null) {
+      sink.end(null);
+      return;
+    }
+    body.readBy(sink);
+    if (body.hungry) this.#resume();
   }
 
   resumeBody(): void {
-    this.#body.resume();
-    if (this.#body.hungry) this.#resume();
+    const body = this.#body;
+    if (body === null) return;
+    body.resume();
+    if (body.hungry) this.#resume();
   }
 
   #keepForLater(buf: Buffer, from: number): void {
@@ -385,7 +400,7 @@ export class ServerConnection implements ClientStream {
     if (exchange === null || writer.state !== 'none') return;
     if (this.#service.draining || writer.needsClose(response)) this.#keepAlive = false;
     // The client may or may not send the body it announced: nobody could tell it from a next request.
-    if (exchange.expectsContinue && !writer.continued && !this.#body.complete && exchange.requestBytes === 0) {
+    if (exchange.expectsContinue && !writer.continued && !this.#complete && exchange.requestBytes === 0) {
       this.#keepAlive = false;
     }
     writer.start(response, exchange.method, this.#keepAlive);
@@ -465,7 +480,7 @@ export class ServerConnection implements ClientStream {
     const exchange = this.#exchange;
     if (exchange === null) return;
     const body = this.#body;
-    if (!body.complete && this.#keepAlive && !this.#closed) {
+    if (body !== null && !body.complete && this.#keepAlive && !this.#closed) {
       // Read what the client still sends of this request, within bounds.
       if (!body.discarding) {
         if (body.discard(DISCARD_LIMIT)) this.#resume();
@@ -486,6 +501,7 @@ export class ServerConnection implements ClientStream {
       this.#close(!this.#clientCloses || !this.#stash.empty);
       return;
     }
+    this.#body = null;
     this.#deadline = after(this.#service.timeouts.keepAliveMs);
     this.#lastRead = clock.now;
     if (this.#stash.empty) {
@@ -507,7 +523,7 @@ export class ServerConnection implements ClientStream {
     this.#leave();
     exchange?.finish();
     const socket = this.socket;
-    if (this.#body.complete && !this.#paused && !linger) {
+    if (this.#complete && !this.#paused && !linger) {
       if (this.#out.pending === 0 && this.peer.tls === null) socket.destroy();
       else socket.destroySoon();
       this.#deadline = after(LINGER_MS);
@@ -535,7 +551,7 @@ export class ServerConnection implements ClientStream {
   #failExchange(error: ProxyError): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
-    this.#body.dropReader();
+    this.#body?.dropReader();
     if (exchange.finished) {
       // It is answered already, and what broke is the rest of a body that nobody wanted.
       this.#close();
@@ -550,7 +566,7 @@ export class ServerConnection implements ClientStream {
   /** The exchange is none of this connection's any more, nor its body. */
   #leave(): void {
     this.#exchange = null;
-    this.#body.release();
+    this.#body?.release();
   }
 
   /** Nobody is there for the answer any more; the code says whose doing that was. */

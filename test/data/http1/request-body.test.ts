@@ -4,7 +4,7 @@ import type { Exchange, RequestBodySink } from '../../../src/data/exchange.ts';
 import { RequestBody } from '../../../src/data/http1/request-body.ts';
 
 /** What a body needs of its request. */
-function request(body: 'none' | 'length' | 'chunked', length = 0): Exchange {
+function request(body: 'length' | 'chunked', length = 0): Exchange {
   return { body, length, requestBytes: 0 } as Exchange;
 }
 
@@ -28,16 +28,10 @@ class Reader implements RequestBodySink {
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 
-function begin(exchange: Exchange): RequestBody {
-  const body = new RequestBody();
-  body.begin(exchange);
-  return body;
-}
-
 describe('a request body', () => {
   it('goes straight through to who reads it, and ends where its length says', () => {
     const exchange = request('length', 5);
-    const body = begin(exchange);
+    const body = new RequestBody(exchange);
     const reader = new Reader();
     body.readBy(reader);
     expect([body.complete, body.awaited, body.hungry]).toEqual([false, true, true]);
@@ -48,7 +42,7 @@ describe('a request body', () => {
   });
 
   it('waits until somebody reads it, and its memory is kept', () => {
-    const body = begin(request('length', 4));
+    const body = new RequestBody(request('length', 4));
     takeKept();
     body.feed(bytes('ab'), 0);
     expect([takeKept(), body.blocked, body.awaited]).toEqual([true, true, false]);
@@ -59,7 +53,7 @@ describe('a request body', () => {
   });
 
   it('stops at a reader that has had enough, and goes on where it was', () => {
-    const body = begin(request('chunked'));
+    const body = new RequestBody(request('chunked'));
     const reader = new Reader(2);
     body.readBy(reader);
     body.feed(bytes('2\r\nab\r\n2\r\ncd\r\n'), 0);
@@ -74,7 +68,7 @@ describe('a request body', () => {
   });
 
   it('that is complete holds nobody up, though its reader has had enough', () => {
-    const body = begin(request('length', 2));
+    const body = new RequestBody(request('length', 2));
     const reader = new Reader(1);
     body.readBy(reader);
     body.feed(bytes('ab'), 0);
@@ -82,7 +76,7 @@ describe('a request body', () => {
   });
 
   it('says once that it is malformed, and takes no more', () => {
-    const body = begin(request('chunked'));
+    const body = new RequestBody(request('chunked'));
     const reader = new Reader();
     body.readBy(reader);
     expect(body.feed(bytes('2\r\nab\r\nx'), 0)).toBe(-1);
@@ -92,7 +86,7 @@ describe('a request body', () => {
   });
 
   it('that nobody wants is counted and thrown away', () => {
-    const body = begin(request('length', 10));
+    const body = new RequestBody(request('length', 10));
     body.feed(bytes('abc'), 0);
     expect(body.discard(7)).toBe(true);
     expect(body.awaited).toBe(true);
@@ -103,7 +97,7 @@ describe('a request body', () => {
   });
 
   it('that nobody wants any more holds nobody up, though its reader had had enough', () => {
-    const body = begin(request('length', 100));
+    const body = new RequestBody(request('length', 100));
     body.readBy(new Reader(1));
     body.feed(bytes('ab'), 0);
     expect(body.blocked).toBe(true);
@@ -113,7 +107,7 @@ describe('a request body', () => {
   });
 
   it('that its reader gives up as it says no holds nobody up either', () => {
-    const body = begin(request('length', 100));
+    const body = new RequestBody(request('length', 100));
     body.readBy({
       data: () => {
         body.discard(1_000);
@@ -126,13 +120,13 @@ describe('a request body', () => {
   });
 
   it('of which more is to come than is worth reading says so', () => {
-    expect(begin(request('length', 10)).discard(9)).toBe(false);
-    expect(begin(request('chunked')).discard(9)).toBe(true);
+    expect(new RequestBody(request('length', 10)).discard(9)).toBe(false);
+    expect(new RequestBody(request('chunked')).discard(9)).toBe(true);
   });
 
   it('gives nothing to a reader that has left, also in the middle of a piece', () => {
     const exchange = request('chunked');
-    const body = begin(exchange);
+    const body = new RequestBody(exchange);
     let got = '';
     let ended = false;
     body.readBy({
@@ -150,7 +144,7 @@ describe('a request body', () => {
   });
 
   it('goes on at another reader that takes the place of the first', () => {
-    const body = begin(request('length', 3));
+    const body = new RequestBody(request('length', 3));
     body.feed(bytes('a'), 0);
     const second = new Reader();
     const first = new Reader();
@@ -162,12 +156,5 @@ describe('a request body', () => {
     body.readBy(first);
     body.feed(bytes('bc'), 0);
     expect([first.text, second.text, first.ended, second.ended]).toEqual(['a', 'bc', 0, 1]);
-  });
-
-  it('there is none: it is complete, and ends as soon as it is read', () => {
-    const body = begin(request('none'));
-    const reader = new Reader();
-    body.readBy(reader);
-    expect([body.complete, reader.ended]).toEqual([true, 1]);
   });
 });
