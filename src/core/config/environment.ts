@@ -28,19 +28,23 @@ export function readEnvironment(
       .replace(/\[(\d{1,6})\]/g, '_$1')
       .split('_');
     const target = resolveTokens(shape, tokens, true);
-    if ('path' in target) assign(settings, target, value);
-    else {
-      report(
-        state,
-        'error',
-        'unknown-variable',
-        [],
-        `unknown environment variable ${variable}`,
-        target.suggestion === undefined
-          ? 'variables that begin with TRAEFIK_ are settings; rename or unset it'
-          : `did you mean ${PREFIX}${target.suggestion.join('_').toUpperCase()}?`,
-      );
+    if ('path' in target) {
+      assign(settings, target, value);
+      continue;
     }
+    // Kubernetes sets TRAEFIK_SERVICE_HOST and the like by itself: what names no section at all may be no setting.
+    const [severity, what] =
+      target.depth === 0 ? (['warning', 'is no setting, and is ignored'] as const) : (['error', 'is unknown'] as const);
+    report(
+      state,
+      severity,
+      'unknown-variable',
+      [],
+      `the environment variable ${variable} ${what}`,
+      target.suggestion === undefined
+        ? 'variables that begin with TRAEFIK_ are settings; rename or unset it'
+        : `did you mean ${PREFIX}${target.suggestion.join('_').toUpperCase()}?`,
+    );
   }
   return settings;
 }

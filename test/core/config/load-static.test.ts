@@ -208,15 +208,26 @@ describe('decodeStatic from the environment', () => {
   });
 
   it('names an unknown variable and the one that was probably meant', () => {
-    expect(fromEnv({ TRAEFIK_LOG_LEVL: 'x', TRAEFIK_WHAT: 'y' }).diagnostics).toMatchObject([
+    expect(fromEnv({ TRAEFIK_LOG_LEVL: 'x' }).diagnostics).toMatchObject([
       {
         severity: 'error',
         code: 'unknown-variable',
         message: expect.stringContaining('TRAEFIK_LOG_LEVL'),
         hint: 'did you mean TRAEFIK_LOG_LEVEL?',
       },
-      { severity: 'error', code: 'unknown-variable', message: expect.stringContaining('TRAEFIK_WHAT') },
     ]);
+  });
+
+  it('passes over what names no section, as Kubernetes sets it, and says so', () => {
+    const others = { TRAEFIK_PORT: 'tcp://10.0.0.1:80', TRAEFIK_SERVICE_HOST: '10.0.0.1', TRAEFIK_BIN: '/traefik' };
+    const { config, diagnostics } = fromEnv({ ...others, TRAEFIK_LOG_LEVEL: 'DEBUG', TRAEFIK_ENTRYPOINT_WEB: ':80' });
+    expect(config).toMatchObject({ log: { level: 'DEBUG' } });
+    expect(diagnostics.map(({ severity, code }) => `${severity} ${code}`)).toEqual(
+      Array(4).fill('warning unknown-variable'),
+    );
+    expect(diagnostics.find(({ message }) => message.includes('TRAEFIK_ENTRYPOINT_WEB'))?.hint).toBe(
+      'did you mean TRAEFIK_ENTRYPOINTS?',
+    );
   });
 });
 
