@@ -69,7 +69,7 @@ function makeRootfs(): string {
   mkdirSync(cache, { recursive: true });
   const next = `${path}.${process.pid}`;
   try {
-    execFileSync('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${PACKAGES}`, SUITE, next], {
+    execFileSync('mmdebstrap', ['--quiet', '--format=tar', '--variant=minbase', `--include=${PACKAGES}`, SUITE, next], {
       stdio: 'inherit',
       timeout: 300_000,
     });

@@ -180,11 +180,9 @@ const openChokidar: Open = async (directory, onRaw, onError) => {
   // One that is slow to start is kept: it may still come to life. The environment can force polling on chokidar, which sees less than we need.
   const polling = watcher.options.backend === 'polling' ? 'CHOKIDAR_USEPOLLING' : undefined;
   const doubt = started ? polling : 'ETIMEDOUT';
-  // It waits for a directory that is not there, but hears nothing in there when it comes.
-  const gone = started && polling === undefined && watcher.getWatched()[directory] === undefined;
-  if (!failed && !gone) return { close: () => watcher.close(), doubt };
+  if (!failed) return { close: () => watcher.close(), doubt };
   await watcher.close();
-  return failed ? undefined : 'gone';
+  return undefined;
 };
 
 const openBoth: Open = async (directory, onRaw, onError) => {
