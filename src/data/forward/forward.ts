@@ -141,6 +141,11 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
   onConnected(connection: UpstreamConnection): void {
     this.#giveUp = null;
     this.state.refusingSince = 0;
+    if (this.#exchange.finished) {
+      // Nobody waits for it any more: its answer would be the answer to the client's next request.
+      connection.destroy();
+      return;
+    }
     this.#send(connection);
   }
 

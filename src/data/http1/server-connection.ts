@@ -454,6 +454,7 @@ export class ServerConnection implements ClientStream {
       }
     }
     this.#closing = true;
+    this.#stalledLength = 0;
     this.#deadline = after(LINGER_MS);
     this.#out.flush();
     this.socket.destroySoon();
@@ -518,6 +519,7 @@ export class ServerConnection implements ClientStream {
     if (this.#closing || this.#closed) return;
     this.#out.flush();
     this.#closing = true;
+    this.#stalledLength = 0;
     this.#stash.clear();
     const exchange = this.#exchange;
     this.#leave();
@@ -588,13 +590,30 @@ export class ServerConnection implements ClientStream {
 
   #onDeadline(): void {
     if (this.#closing) {
-      this.socket.destroy();
+      this.#endClosing();
     } else if (this.#exchange === null && this.#reader.begun) {
       this.#reader.abandon(this.#service.limits);
       this.#refuse({ code: 'CLIENT_HEADER_TIMEOUT', detail: 'the head did not arrive in time' });
     } else if (this.#exchange === null) {
       this.#close();
     }
+  }
+
+  /** The time of a closing connection is over, unless a slow client is still being given the end of its answer. */
+  #endClosing(): void {
+    const { pending } = this.#out;
+    if (pending === 0) {
+      this.socket.destroy();
+      return;
+    }
+    if (pending !== this.#stalledLength) {
+      this.#stalledLength = pending;
+      this.#stalledAt = clock.now;
+    }
+    const idle = this.#service.timeouts.bodyIdleMs;
+    if (idle === 0 || clock.now - this.#stalledAt <= idle) this.#deadline = after(LINGER_MS);
+    // A FIN would say that this was all.
+    else resetConnection(this.socket);
   }
 
   /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */

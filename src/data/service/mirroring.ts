@@ -20,8 +20,8 @@ const MOST_BYTES = 64 * 1024 * 1024;
 export const mirrors = { copies: 0, bytes: 0, dropped: 0 };
 
 const ONCE = defaultPolicy(1);
-/** A mirror that hangs must not hold its copy for ever. */
-const TIMEOUTS: Timeouts = { connect: 5_000, firstByte: 120_000, idle: 60_000, total: 0 };
+/** A mirror that hangs, or answers without end, must not hold its copy for ever: there are only so many. */
+const TIMEOUTS: Timeouts = { connect: 5_000, firstByte: 120_000, idle: 60_000, total: 300_000 };
 
 /**
  * `mirroring`: the service answers; copies of a share of the requests go to the mirrors, whose answers nobody sees. A copy

@@ -46,6 +46,8 @@ const parser = new ResponseParser();
 
 /** A head in pieces is parsed anew at each of them while it is this short; later only as lines end. */
 const EAGER_LIMIT = 4_096;
+/** An upstream that takes nothing of a body for so long, where no timeout is configured: nginx has the same (proxy_send_timeout). */
+const UPLOAD_STALL_MS = 60_000;
 /** First read buffer of a connection: large ones are for those that are reading a large body. */
 const SMALL_READ = 16_384;
 
@@ -112,6 +114,9 @@ export class UpstreamConnection {
   #idleMs = 0;
   /** performance.now() from which it is too late to begin, or to go on; 0 = no limit. Looked at when the coarse clock advances: never early. */
   #deadline = 0;
+  /** Bytes of the request that wait to be written, and since when on the coarse clock they are as many. */
+  #stalledLength = 0;
+  #stalledAt = 0;
 
   /** @param buffer set where the socket was made with `onread`; reads then come by {@link read} */
   constructor(socket: Socket | TLSSocket, owner: ConnectionOwner, buffer: ReadBuffer | null) {
@@ -172,6 +177,7 @@ export class UpstreamConnection {
     this.#firstByteMs = 0;
     this.#idleMs = 0;
     this.#deadline = 0;
+    this.#stalledLength = 0;
     this.uses++;
     this.#out.mark();
     this.#out.hold(head);
@@ -196,7 +202,7 @@ export class UpstreamConnection {
 
   endBody(trailers: string): void {
     this.#sent = true;
-    if (this.#firstByteMs > 0 && this.#silent) this.#deadline = performance.now() + this.#firstByteMs;
+    if (this.#firstByteMs > 0 && this.#state === 'head') this.#deadline = performance.now() + this.#firstByteMs;
     if (this.#deaf) return;
     if (this.#chunkedRequest) this.#out.hold(`0\r\n${trailers}\r\n`);
     this.#out.flushLater();
@@ -229,11 +235,27 @@ export class UpstreamConnection {
 
   /** Called each time the coarse clock advances: the response did not begin, or go on, in time. */
   tick(now: number, address: string): void {
+    if (this.#state === 'head' && !this.#sent) this.#watchUpload(now, address);
     if (this.#deadline === 0 || now < this.#deadline) return;
     this.fail(
       this.#state === 'body'
         ? new ProxyError('UPSTREAM_IDLE_TIMEOUT', `${address} was silent for ${this.#idleMs} ms within its response`)
         : new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${address} did not answer within ${this.#firstByteMs} ms`),
+    );
+  }
+
+  /** Until it answers, an upstream must go on taking the body: the client that waits for it is not watched meanwhile. */
+  #watchUpload(now: number, address: string): void {
+    const { pending } = this.#out;
+    if (pending === 0 || pending !== this.#stalledLength) {
+      this.#stalledLength = pending;
+      this.#stalledAt = now;
+      return;
+    }
+    const limit = Math.max(this.#firstByteMs, this.#idleMs) || UPLOAD_STALL_MS;
+    if (now - this.#stalledAt <= limit) return;
+    this.fail(
+      new ProxyError('UPSTREAM_RESPONSE_TIMEOUT', `${address} took nothing of the request's body for ${limit} ms`),
     );
   }
 
@@ -395,13 +417,21 @@ export class UpstreamConnection {
     this.#receiver?.onBody(payload);
   }
 
+  /**
+   * Whether the request has left as a whole: what is still to be written would come before the next one. A socket that was made
+   * to be given away by an upgrade is not kept: the others are made to deliver an early answer (see keep-reading.ts).
+   */
+  get #written(): boolean {
+    return this.#sent && !this.#upgrade && !this.#out.holds && (!this.#withBody || this.#out.pending === 0);
+  }
+
   #complete(trailers: HeaderList | null, extra: number): void {
     const receiver = this.#receiver!;
     this.#receiver = null;
     // The last piece may have been one too many for the client: who uses the connection next must not find it deaf.
     if (this.#paused) this.resume();
     this.#deadline = 0;
-    if (this.#reusable && this.#sent && extra === 0 && !this.#out.holds && !this.socket.destroyed) {
+    if (this.#reusable && this.#written && extra === 0 && !this.socket.destroyed) {
       this.#state = 'idle';
       this.#owner.released(this);
     } else {

@@ -50,6 +50,8 @@ export class UpstreamPool implements ConnectionOwner {
   /** Connections being made: who waits, and how to fail them. */
   readonly #connecting = new Map<Waiter, (error: ProxyError) => void>();
   #closing = false;
+  /** Told of connections that are made after {@link close}. */
+  #onUse: (() => void) | null = null;
   #session: Buffer | null = null;
 
   constructor(target: PoolTarget, resolve?: Resolve) {
@@ -80,11 +82,17 @@ export class UpstreamPool implements ConnectionOwner {
   connect(waiter: Waiter, timeoutMs: number, raw: boolean): () => void {
     const { target } = this;
     if (this.size >= target.maxConnections) {
-      waiter.onConnectFailed(
-        new ProxyError('PROXY_OVERLOADED', `${target.maxConnections} connections to ${target.address}`),
-      );
-      return () => {};
+      const error = new ProxyError('PROXY_OVERLOADED', `${target.maxConnections} connections to ${target.address}`);
+      // Not from within: what the waiter does about it, to connect elsewhere perhaps, comes after it has what this returns.
+      let waiting = true;
+      queueMicrotask(() => {
+        if (waiting) waiter.onConnectFailed(error);
+      });
+      return () => {
+        waiting = false;
+      };
     }
+    this.#onUse?.();
     let pending = true;
     const plain = target.tls === null;
     const buffer = plain && !raw ? new ReadBuffer() : null;
@@ -250,9 +258,13 @@ export class UpstreamPool implements ConnectionOwner {
     for (const connection of [...this.#all]) if (connection.waitsFor(state)) connection.fail(error);
   }
 
-  /** No new use: idle connections are closed, those at work finish. */
-  close(): void {
+  /**
+   * Nothing is kept for another use: idle connections are closed, those at work finish.
+   * @param onUse a request that began before makes a connection after all
+   */
+  close(onUse: (() => void) | null = null): void {
     this.#closing = true;
+    this.#onUse = onUse;
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 }

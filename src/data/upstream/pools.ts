@@ -92,7 +92,8 @@ export class Pools {
   retire(next: Pools): void {
     for (const [key, pool] of this.#pools) {
       if (next.#pools.get(key) === pool) continue;
-      pool.close();
+      // A request that waits, or whose body is still being read, may connect later: it is looked after from then on.
+      pool.close(() => this.#retired.add(pool));
       if (pool.size > 0) this.#retired.add(pool);
     }
   }

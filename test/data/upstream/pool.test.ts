@@ -39,6 +39,24 @@ function connect(to: UpstreamPool): Promise<UpstreamConnection> {
   });
 }
 
+describe('a pool that is full', () => {
+  it('says so after the call, unless the waiter has given up by then', async () => {
+    const pool = await poolWith(10);
+    await Promise.all(Array.from({ length: 10 }, () => connect(pool)));
+    const failed: string[] = [];
+    const waiter = (name: string) => ({
+      state: null,
+      onConnected: () => undefined,
+      onConnectFailed: (error: ProxyError) => void failed.push(`${name} ${error.code}`),
+    });
+    pool.connect(waiter('one'), 3_000, false);
+    pool.connect(waiter('two'), 3_000, false)();
+    expect(failed).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(failed).toEqual(['one PROXY_OVERLOADED']);
+  });
+});
+
 describe('idle connections beyond the limit', () => {
   it('are there for who comes within a moment, then closed, the oldest first', async () => {
     const pool = await poolWith(2);

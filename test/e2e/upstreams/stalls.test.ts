@@ -1,0 +1,88 @@
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { startMisbehaving } from '../../support/misbehaving.ts';
+import { startProxy } from '../../support/proxy.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { allTo } from '../setup.ts';
+
+/** Of the service; each case would wait for ever if its own did not count. */
+const timeouts = { connect: '1s', firstByte: '800ms', idle: '800ms' };
+
+it.each([
+  ['100 (Continue)', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ['half a head', 'HTTP/1.1 200 O'],
+])('an upstream that says %s before the body ends, and then nothing, is too late', async (_, early) => {
+  await using upstream = await startMisbehaving((socket) => {
+    socket.once('data', () => socket.write(early));
+    socket.resume();
+  });
+  await using proxy = await startProxy({ dynamic: allTo(upstream.url, { timeouts }) });
+  await using client = await RawClient.connect({ port: proxy.port() });
+  await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello');
+  // What it says early must have come before the rest of the body goes.
+  await client.write('wor');
+  await sleep(300);
+  await client.write('ld');
+  expect((await client.waitForResponses(1)).responses[0]?.status).toBe(504);
+});
+
+it('an upstream that stops taking a body, and answers nothing, is given up', async () => {
+  await using upstream = await startMisbehaving((socket) => socket.pause());
+  await using proxy = await startProxy({ dynamic: allTo(upstream.url, { timeouts }) });
+  await using client = await RawClient.connect({ port: proxy.port() });
+  await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 40000000\r\n\r\n');
+  void client.write(Buffer.alloc(40_000_000)).catch(() => undefined);
+  expect((await client.waitForResponses(1)).responses[0]?.status).toBe(504);
+});
+
+it('a request whose body is still buffered when its server leaves the configuration keeps its timeouts', async () => {
+  await using silent = await startMisbehaving((socket) => socket.resume());
+  await using other = await startMisbehaving((socket) => socket.resume());
+  const file = (url: string): Record<string, unknown> => ({
+    http: {
+      routers: { all: { rule: 'PathPrefix(`/`)', service: 'app', middlewares: ['buffer'] } },
+      middlewares: { buffer: { buffering: { maxRequestBodyBytes: 100_000 } } },
+      services: { app: { loadBalancer: { servers: [{ url }], timeouts } } },
+    },
+  });
+  await using proxy = await startProxy({ dynamic: file(silent.url) });
+  await using client = await RawClient.connect({ port: proxy.port() });
+  await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nhello');
+  await sleep(300);
+  await proxy.writeDynamic(file(other.url));
+  await proxy.waitForOutput(/version 2 is live/);
+  await client.write('world');
+  expect((await client.waitForResponses(1)).responses[0]?.status).toBe(504);
+  expect([silent.accepted, other.accepted]).toEqual([1, 0]);
+});
+
+it.each([
+  ['that the end of the connection ends', 'GET / HTTP/1.0\r\nHost: a.test\r\n\r\n'],
+  ['with a length, the last of its connection', 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'],
+])('a client that pauses for seconds gets a response whole: one %s', async (_, request) => {
+  // About as much as fits into the buffers on its way, so that the end of some waits in the proxy.
+  const sizes = Array.from({ length: 40 }, (_each, i) => 2_000_000 + i * 150_000);
+  await using upstream = await startMisbehaving((socket) => {
+    socket.on('data', (head: Buffer) => {
+      const size = Number(/\/(\d+)/.exec(head.toString())?.[1]);
+      socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n`);
+      socket.write(Buffer.alloc(size, 'x'));
+      socket.write('\r\n0\r\n\r\n');
+    });
+  });
+  await using proxy = await startProxy({ dynamic: allTo(upstream.url) });
+  const received = await Promise.all(
+    sizes.map(async (size) => {
+      const socket = connect(proxy.port(), '127.0.0.1');
+      socket.write(request.replace('/ ', `/${size} `));
+      // Twice as long as a connection that closes is read on.
+      await sleep(4_500);
+      let length = 0;
+      for await (const chunk of socket) length += (chunk as Buffer).length;
+      return length;
+    }),
+  );
+  const short = sizes.filter((size, i) => received[i]! < size);
+  expect(short).toEqual([]);
+});
