@@ -1,6 +1,6 @@
 import type { Exchange } from '../exchange.ts';
 import { HeaderList } from '../headers/header-list.ts';
-import { RecordedBody } from './recorded-body.ts';
+import { record } from './record.ts';
 
 /**
  * Looks at the beginning of a request's JSON body before the request goes anywhere; whoever answers then gets all of it.
@@ -22,8 +22,7 @@ export function peekBody(
   }
   // A client that asks whether to send its body would wait for ever: nobody else is there to ask.
   if (exchange.expectsContinue) exchange.response.inform(100, 'Continue', HeaderList.of());
-  const body = new RecordedBody(exchange.source, limit);
-  exchange.source = body;
+  const body = record(exchange, limit);
   let looked = 0;
   let gone = false;
   exchange.onCancel = () => {

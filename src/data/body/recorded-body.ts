@@ -1,6 +1,7 @@
 import { keepChunk } from '../chunk-memory.ts';
 import type { RequestBodySink, RequestBodySource } from '../exchange.ts';
 import type { HeaderList } from '../headers/header-list.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { KeptBody } from './kept-body.ts';
 import { Pieces } from './pieces.ts';
 
@@ -13,11 +14,16 @@ export interface Peek {
 
 /**
  * A request's body that is kept as it passes, so that it can be read again from its start: for another attempt, another
- * service, a copy. It is passed on without delay. Beyond `limit` bytes nothing is kept any more, and it can be read once.
+ * service, a copy. It is passed on without delay. Beyond `limit` bytes, or where `memory` has no room, nothing is kept any more,
+ * and it can be read once.
  */
 export class RecordedBody extends KeptBody implements RequestBodySink {
   readonly #source: RequestBodySource;
   readonly #limit: number;
+  readonly #memory: BodyMemory | null;
+  /** Taken from the memory. */
+  #held = 0;
+  #noRoom = false;
   #pieces: Pieces | null = new Pieces();
   #size = 0;
   #reading = false;
@@ -26,11 +32,15 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
   #sink: RequestBodySink | null = null;
   #peek: Peek | null = null;
 
-  /** @param limit bytes */
-  constructor(source: RequestBodySource, limit: number) {
+  /**
+   * @param limit bytes
+   * @param memory what all such bodies share: {@link release} must follow. null: who makes it has reserved the limit
+   */
+  constructor(source: RequestBodySource, limit: number, memory: BodyMemory | null) {
     super();
     this.#source = source;
     this.#limit = limit;
+    this.#memory = memory;
   }
 
   get replayable(): boolean {
@@ -89,17 +99,21 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
 
   release(): void {
     this.#pieces = null;
+    this.#memory?.give(this.#held);
+    this.#held = 0;
   }
 
   data(chunk: Buffer): boolean {
     this.#size += chunk.length;
     if (this.#pieces !== null) {
+      if (this.#memory?.take(chunk.length) === true) this.#held += chunk.length;
+      else if (this.#memory !== null) this.#noRoom = true;
       this.#pieces.push(chunk);
       keepChunk();
     }
     const peek = this.#peek;
     if (peek !== null) {
-      if (!peek.isEnough() && this.#size <= this.#limit) return true;
+      if (!peek.isEnough() && !this.#isTooLarge) return true;
       this.#peek = null;
       // The reader that follows asks for more.
       queueMicrotask(() => peek.done());
@@ -128,7 +142,11 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
     this.#source.readBody(this);
   }
 
+  get #isTooLarge(): boolean {
+    return this.#noRoom || this.#size > this.#limit;
+  }
+
   #forgetIfTooLarge(): void {
-    if (this.#size > this.#limit) this.#pieces = null;
+    if (this.#isTooLarge) this.release();
   }
 }

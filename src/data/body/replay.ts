@@ -1,13 +1,13 @@
 import type { Exchange } from '../exchange.ts';
 import { mayRepeat, type RetryPolicy } from '../retry/policy.ts';
 import { KeptBody } from './kept-body.ts';
-import { RecordedBody } from './recorded-body.ts';
+import { record } from './record.ts';
 
 /** Keeps a body that may have to be sent again, within the policy's bounds. Before it is read. */
 export function keepForReplay(exchange: Exchange, policy: RetryPolicy): void {
   if (policy.attempts < 2 || (exchange.source instanceof KeptBody && exchange.source.replayable)) return;
   if (!mayRepeat(policy, exchange.method) || exchange.length > policy.bodyLimit) return;
-  exchange.source = new RecordedBody(exchange.source, policy.bodyLimit);
+  record(exchange, policy.bodyLimit);
 }
 
 /** Whether a request's body, if any, can be sent from its start. @param taken whether somebody has begun to read it */

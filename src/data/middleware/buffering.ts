@@ -81,7 +81,7 @@ class RequestHold {
       exchange.response.inform(100, 'Continue', HeaderList.of());
       exchange.headers.delete('expect');
     }
-    const body = new RecordedBody(exchange.source, this.#bound);
+    const body = new RecordedBody(exchange.source, this.#bound, null);
     exchange.source = body;
     body.peek({
       isEnough: () => body.size > this.#bound,

@@ -3,7 +3,7 @@ import { statusMatcher } from '../../core/status-range.ts';
 import type { Endpoint } from '../balancer/types.ts';
 import { KeptBody } from '../body/kept-body.ts';
 import { MOST_KEPT_BYTES } from '../body/limits.ts';
-import { RecordedBody } from '../body/recorded-body.ts';
+import { record } from '../body/record.ts';
 import type { Exchange, Takeover } from '../exchange.ts';
 import type { FindServing, Serving } from './serving.ts';
 
@@ -57,7 +57,7 @@ export class FailoverService implements Serving {
 
   #watch(exchange: Exchange, wants: (status: number) => boolean): void {
     if (exchange.body !== 'none' && !(exchange.source instanceof KeptBody && exchange.source.replayable)) {
-      exchange.source = new RecordedBody(exchange.source, this.#bodyLimit);
+      record(exchange, this.#bodyLimit);
     }
     const outer: Takeover | null = exchange.takeover;
     const { hookCount } = exchange;

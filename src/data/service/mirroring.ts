@@ -1,5 +1,6 @@
 import type { Mirroring } from '../../core/config/dynamic.ts';
 import type { Endpoint } from '../balancer/types.ts';
+import { BodyMemory } from '../body/body-memory.ts';
 import { BodyTee } from '../body/body-tee.ts';
 import type { Exchange } from '../exchange.ts';
 import { defaultPolicy } from '../retry/policy.ts';
@@ -18,6 +19,8 @@ const MOST_COPIES = 256;
 const MOST_BYTES = 64 * 1024 * 1024;
 /** Of this worker: copies under way, what they hold, and those that were left out. */
 export const mirrors = { copies: 0, bytes: 0, dropped: 0 };
+/** Copies of bodies that are still coming. */
+const copying = new BodyMemory(MOST_BYTES);
 
 const ONCE = defaultPolicy(1);
 /** A mirror that hangs, or answers without end, must not hold its copy for ever: there are only so many. */
@@ -66,9 +69,12 @@ export class MirroringService implements Serving {
       if (exchange.body === 'none' || !this.#withBody) {
         setImmediate(() => send(exchange, chosen, null));
       } else {
-        exchange.source = new BodyTee(exchange.source, this.#limit, (bytes) =>
-          setImmediate(() => send(exchange, chosen, bytes)),
-        );
+        const tee = new BodyTee(exchange.source, this.#limit, copying, (bytes) => {
+          if (bytes === null) mirrors.dropped += chosen.length;
+          else setImmediate(() => send(exchange, chosen, bytes));
+        });
+        exchange.source = tee;
+        exchange.onOver(() => tee.forget());
       }
     }
     this.#main.handle(exchange);
