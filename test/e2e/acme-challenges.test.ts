@@ -97,6 +97,6 @@ describe.skipIf(toolsMissing('ACME challenges end to end', ...PEBBLE_TOOLS))('ch
     expect(await ask()).toBe('HTTP/1.1 200 OK');
     open.destroy();
     const live = /version \d+ is live in 2 workers.*routers="\+0 ~0 -0" services="\+0 ~0 -0" certificates="\+1 ~0 -0"/;
-    expect(proxy.output()).toMatch(live);
+    await proxy.waitForOutput(live);
   });
 });

@@ -39,7 +39,7 @@ describe.skipIf(toolsMissing('ACME operation end to end', ...PEBBLE_TOOLS))('cer
     });
     await waitForCertificates(proxy, ['a.test']);
     // The port is not 80: said once, with when that is fine.
-    expect(proxy.output()).toMatch(/http-01: the authority asks port 80.*fine where a gateway passes/);
+    await proxy.waitForOutput(/http-01: the authority asks port 80.*fine where a gateway passes/);
   });
 
   it('of 50 routers that appear at once are ordered a few at a time, and go live together', async () => {

@@ -44,7 +44,7 @@ describe('entryPoints.*.limits', () => {
     await waitFor('the sixth to be turned away', async () => (await connect(port, '127.0.0.7')) === null);
     await using other = (await connect(port, '127.0.0.8'))!;
     expect(other).not.toBeNull();
-    expect(proxy.output()).toContain('127.0.0.7 has 5 connections open (limits.maxConnectionsPerIP)');
+    await proxy.waitForOutput(/127\.0\.0\.7 has 5 connections open \(limits\.maxConnectionsPerIP\)/);
     for (const client of open) client.socket.destroy();
     await waitFor('room again', async () => (await connect(port, '127.0.0.7')) !== null);
   });
@@ -63,7 +63,7 @@ describe('entryPoints.*.limits', () => {
       await client!.write(GET);
       await client!.waitForResponses(1);
     }
-    expect(proxy.output()).toContain('3 connections are open (limits.maxConnections)');
+    await proxy.waitForOutput(/3 connections are open \(limits\.maxConnections\)/);
   });
 
   it('maxHeaders and maxRequestLineBytes are what they say', async () => {
@@ -105,7 +105,7 @@ describe('the descriptors of a worker', () => {
       expect(clients.length).toBeLessThanOrEqual(200);
     }
     expect(clients.length).toBeGreaterThan(190);
-    expect(proxy.output()).toContain("what is left of the worker's descriptors is for upstreams");
+    await proxy.waitForOutput(/what is left of the worker's descriptors is for upstreams/);
     for (const client of clients) {
       client.clear();
       await client.write(GET);

@@ -62,7 +62,9 @@ describe('a proxy that is given its sockets', () => {
     });
     expect(await get(given)).toBe(404);
     expect(await get(own)).toBe(404);
-    expect(proxy.output()).toContain(`no entry point wants the passed socket stray on 127.0.0.1:${stray}`);
+    await waitFor('the word of it', () =>
+      proxy.output().includes(`no entry point wants the passed socket stray on 127.0.0.1:${stray}`),
+    );
   });
 
   it('refuses no connection while it is dead or stopped: they wait for the next one', async () => {
@@ -97,6 +99,6 @@ describe('a proxy that is given its sockets', () => {
       descriptors: [1],
     });
     expect(await get(port)).toBe(404);
-    expect(proxy.output()).toContain('the passed socket web (descriptor 3) ');
+    await waitFor('the word of it', () => proxy.output().includes('the passed socket web (descriptor 3) '));
   });
 });

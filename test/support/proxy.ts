@@ -116,7 +116,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
       await replaceFile(path, asYaml(content), inPlace);
     },
     reload: () => child.kill('SIGHUP'),
-    waitForOutput: (pattern, timeoutMs = 15_000) =>
+    waitForOutput: (pattern, timeoutMs = 45_000) =>
       waitFor(`output like ${pattern}`, () => pattern.exec(child.output()), {
         timeoutMs,
         describe: () => `\n${child.output()}`,

@@ -129,7 +129,7 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Waits until a condition on this connection holds. */
-  waitUntil(what: string, condition: (client: this) => boolean, timeoutMs = 10_000): Promise<boolean> {
+  waitUntil(what: string, condition: (client: this) => boolean, timeoutMs = 30_000): Promise<boolean> {
     return waitFor(what, () => condition(this), {
       timeoutMs,
       intervalMs: 2,
@@ -147,7 +147,7 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Whether the peer closes within the time (milliseconds). */
-  async closes(timeoutMs = 5_000): Promise<boolean> {
+  async closes(timeoutMs = 15_000): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     while (this.#closed === 'no' && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 2));

@@ -21,7 +21,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, false | undefined | null>> {
-  const { timeoutMs = 10_000, intervalMs = 10, describe } = options;
+  const { timeoutMs = 30_000, intervalMs = 10, describe } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

@@ -114,7 +114,7 @@ export async function openWebSocket(
     throw new Error(`not upgraded: ${raw.received.toString('latin1')}`);
   }
   let taken = raw.receivedLength - rest.length;
-  const receive = async (timeoutMs = 10_000): Promise<Frame> => {
+  const receive = async (timeoutMs = 30_000): Promise<Frame> => {
     const next = await waitFor('a websocket frame', () => takeFrame(raw.received.subarray(taken)), {
       timeoutMs,
       intervalMs: 2,

@@ -43,7 +43,7 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
       return 'hang';
     };
     const first = start(front, storage, ['a.test'], pebble);
-    await waitFor('the moment', () => reached, { describe: first.output, timeoutMs: 15_000 });
+    await waitFor('the moment', () => reached, { describe: first.output, timeoutMs: 60_000 });
     await ends(first);
     const left = JSON.parse(await readFile(`${storage}.orders`, 'utf8')) as Record<string, { key: string }>;
     const [kept] = Object.values(left);
@@ -52,7 +52,7 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
     const second = start(front, storage, ['a.test'], pebble);
     await waitFor('the certificate', () => /have a\.test/.test(second.output()), {
       describe: second.output,
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     });
     expect(second.output()).toMatch(/the order for a\.test is gone on with/);
     await second.stop();
@@ -75,7 +75,7 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
       return 'hang';
     };
     const first = start(front, storage, ['a.test'], pebble);
-    await waitFor('the moment', () => reached, { describe: first.output, timeoutMs: 15_000 });
+    await waitFor('the moment', () => reached, { describe: first.output, timeoutMs: 60_000 });
     await ends(first);
     const problem = { type: 'urn:ietf:params:acme:error:malformed', detail: 'no such order' };
     front.fault = ({ path, count }) =>
@@ -85,7 +85,7 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
     const second = start(front, storage, ['a.test'], pebble);
     await waitFor('the certificate', () => /have a\.test/.test(second.output()), {
       describe: second.output,
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     });
     expect(second.output()).toMatch(/is gone \(the CA refused \(malformed\): no such order\): a new one is made/);
     await second.stop();
@@ -104,7 +104,7 @@ describe.skipIf(toolsMissing('crashes between order and storage', ...PEBBLE_TOOL
       const child = start(front, storage, names);
       const has = (): number => new Set(child.output().match(/^have \S+/gm)).size;
       const enough = round === rounds ? names.length : seen.size + 1 + round;
-      await waitFor(`${enough} certificates`, () => has() >= enough, { timeoutMs: 20_000, describe: child.output });
+      await waitFor(`${enough} certificates`, () => has() >= enough, { timeoutMs: 60_000, describe: child.output });
       await ends(child);
       const file = JSON.parse(await readFile(storage, 'utf8'));
       const stored = (file.mesh.Certificates ?? []).map(({ domain }: { domain: { main: string } }) => domain.main);
@@ -129,7 +129,7 @@ describe.skipIf(toolsMissing('a root that the system has', ...PEBBLE_TOOLS))(
         SSL_CERT_FILE: pebble.rootFile,
       });
       await waitFor('the certificate', () => /have sys\.test/.test(child.output()), {
-        timeoutMs: 15_000,
+        timeoutMs: 60_000,
         describe: child.output,
       });
       await child.stop();
@@ -147,7 +147,7 @@ describe.skipIf(toolsMissing('two proxies on one storage', ...PEBBLE_TOOLS))('tw
     const proxies = [start(front, storage, names), start(front, storage, names)];
     const all = (child: Child): string[] => [...new Set(child.output().match(/^have \S+ \S+/gm))].sort();
     for (const proxy of proxies) {
-      await waitFor('all certificates', () => all(proxy).length === 3, { timeoutMs: 15_000, describe: proxy.output });
+      await waitFor('all certificates', () => all(proxy).length === 3, { timeoutMs: 60_000, describe: proxy.output });
     }
     expect(orders(front)).toBe(3);
     expect(all(proxies[0] as Child)).toEqual(all(proxies[1] as Child));
@@ -166,7 +166,7 @@ describe.skipIf(toolsMissing('two proxies on one storage', ...PEBBLE_TOOLS))('tw
       return 'hang';
     };
     const first = start(front, storage, ['a.test']);
-    await waitFor('the first to order', () => reached, { describe: first.output, timeoutMs: 15_000 });
+    await waitFor('the first to order', () => reached, { describe: first.output, timeoutMs: 60_000 });
     const second = start(front, storage, ['a.test']);
     await waitFor('the second to wait', () => /is in use by another process/.test(second.output()), {
       describe: second.output,
@@ -175,7 +175,7 @@ describe.skipIf(toolsMissing('two proxies on one storage', ...PEBBLE_TOOLS))('tw
     await ends(first);
     await waitFor('the certificate', () => /have a\.test/.test(second.output()), {
       describe: second.output,
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     });
     expect(orders(front)).toBe(1);
     await second.stop();

@@ -23,7 +23,7 @@ export function tempDir(): string {
 }
 
 /** Waits until `condition` holds; fails with `what` after `timeout` ms. Resolves to the time it took. */
-export async function until(what: string, condition: () => boolean, timeout = 8_000): Promise<number> {
+export async function until(what: string, condition: () => boolean, timeout = 20_000): Promise<number> {
   const start = performance.now();
   while (!condition()) {
     if (performance.now() - start > timeout) throw new Error(`waited ${timeout} ms in vain until ${what}`);

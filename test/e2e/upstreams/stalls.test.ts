@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { startMisbehaving } from '../../support/misbehaving.ts';
@@ -55,34 +54,4 @@ it('a request whose body is still buffered when its server leaves the configurat
   await client.write('world');
   expect((await client.waitForResponses(1)).responses[0]?.status).toBe(504);
   expect([silent.accepted, other.accepted]).toEqual([1, 0]);
-});
-
-it.each([
-  ['that the end of the connection ends', 'GET / HTTP/1.0\r\nHost: a.test\r\n\r\n'],
-  ['with a length, the last of its connection', 'GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'],
-])('a client that pauses for seconds gets a response whole: one %s', async (_, request) => {
-  // About as much as fits into the buffers on its way, so that the end of some waits in the proxy.
-  const sizes = Array.from({ length: 40 }, (_each, i) => 2_000_000 + i * 150_000);
-  await using upstream = await startMisbehaving((socket) => {
-    socket.on('data', (head: Buffer) => {
-      const size = Number(/\/(\d+)/.exec(head.toString())?.[1]);
-      socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n`);
-      socket.write(Buffer.alloc(size, 'x'));
-      socket.write('\r\n0\r\n\r\n');
-    });
-  });
-  await using proxy = await startProxy({ dynamic: allTo(upstream.url) });
-  const received = await Promise.all(
-    sizes.map(async (size) => {
-      const socket = connect(proxy.port(), '127.0.0.1');
-      socket.write(request.replace('/ ', `/${size} `));
-      // Twice as long as a connection that closes is read on.
-      await sleep(4_500);
-      let length = 0;
-      for await (const chunk of socket) length += (chunk as Buffer).length;
-      return length;
-    }),
-  );
-  const short = sizes.filter((size, i) => received[i]! < size);
-  expect(short).toEqual([]);
 });
