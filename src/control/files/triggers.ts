@@ -155,7 +155,8 @@ const openNode: Open = async (directory, onRaw, onError) => {
   }
 };
 
-const openChokidar: Open = async (directory, onRaw, onError) => {
+/** One for a directory that is gone waits for it: that it is gone its own handle tells, see {@link openBoth}. */
+const openChokidar = async (...[directory, onRaw, onError]: Parameters<Open>): Promise<Opened | undefined> => {
   let failed = false;
   const watcher: FSWatcher = watchChokidar(directory, {
     depth: 0,
@@ -189,9 +190,9 @@ const openBoth: Open = async (directory, onRaw, onError) => {
   const own = await openNode(directory, onRaw, onError);
   if (own === undefined || own === 'gone') return own;
   const shared = await openChokidar(directory, onRaw, onError);
-  if (shared === undefined || shared === 'gone') {
+  if (shared === undefined) {
     await own.close();
-    return shared;
+    return undefined;
   }
   const close = async (): Promise<void> => {
     await Promise.all([own.close(), shared.close()]);

@@ -1,11 +1,10 @@
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { clock } from '../../../src/data/clock.ts';
-import type { Peer } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
 import { turn } from '../../../src/data/turn.ts';
-import { FakeSocket } from './fake-socket.ts';
+import { FakeSocket, PEER } from './fake-socket.ts';
 
 const IDLE_MS = 5_000;
 
@@ -20,16 +19,6 @@ class ClosingSocket extends FakeSocket {
     this.destroy();
   }
 }
-
-const peer: Peer = {
-  address: '192.0.2.1',
-  port: 1,
-  localAddress: '192.0.2.2',
-  localPort: 80,
-  tls: null,
-  trusted: true,
-  forwardedLines: null,
-};
 
 const service: Http1Service = {
   entryPoint: 'web',
@@ -55,7 +44,7 @@ afterEach(() => {
 /** A connection whose last response is written, with `pending` bytes that the client has not taken. */
 function closing(pending: number) {
   const socket = new ClosingSocket();
-  const connection = new ServerConnection(socket as unknown as Socket, peer, service, () => undefined);
+  const connection = new ServerConnection(socket as unknown as Socket, PEER, service, () => undefined);
   socket.writableLength = pending;
   socket.emit('data', Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
   turn.end();

@@ -66,6 +66,17 @@ export interface CodecRun {
   readonly output: string;
 }
 
+/** A plain client. */
+export const PEER: Peer = {
+  address: '192.0.2.1',
+  port: 1,
+  localAddress: '192.0.2.2',
+  localPort: 80,
+  tls: null,
+  trusted: true,
+  forwardedLines: null,
+};
+
 const SMALL: HeadLimits = { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 };
 
 /** Feeds a byte stream in the given pieces; every complete request is answered 200. */
@@ -85,16 +96,7 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
     refused: (_peer: Peer, _error: ProxyError) => {},
     dispatch: (exchange) => collect(exchange, seen),
   };
-  const peer: Peer = {
-    address: '192.0.2.1',
-    port: 1,
-    localAddress: '192.0.2.2',
-    localPort: 80,
-    tls: null,
-    trusted: true,
-    forwardedLines: null,
-  };
-  new ServerConnection(socket as unknown as Socket, peer, service, () => {});
+  new ServerConnection(socket as unknown as Socket, PEER, service, () => {});
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
   turn.end();
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);

@@ -4,7 +4,7 @@ import { takeKept } from '../../../src/data/chunk-memory.ts';
 import type { Peer, PeerTls } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import { ServerConnection } from '../../../src/data/http1/server-connection.ts';
-import { FakeSocket } from './fake-socket.ts';
+import { FakeSocket, PEER } from './fake-socket.ts';
 
 /** As a TLS socket: what is written behind a write that is under way waits as it is, by reference. */
 class TlsLikeSocket extends FakeSocket {
@@ -30,15 +30,7 @@ it('a piece that waits behind a write of a TLS socket is kept, however much text
   for (let held = 16_300; held <= 16_400; held++) {
     const socket = new TlsLikeSocket();
     let kept = false;
-    const peer: Peer = {
-      address: '192.0.2.1',
-      port: 1,
-      localAddress: '192.0.2.2',
-      localPort: 443,
-      tls: {} as PeerTls,
-      trusted: true,
-      forwardedLines: null,
-    };
+    const peer: Peer = { ...PEER, localPort: 443, tls: {} as PeerTls };
     const service = {
       entryPoint: 'web',
       limits: { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 },
