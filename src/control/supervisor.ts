@@ -416,6 +416,8 @@ export class Supervisor {
   }
 
   #receive(member: WorkerProcess, message: FromWorker): void {
+    // Node promises no order between an exit and what is left in the channel: what a dead worker held has been given back.
+    if (!this.#members.has(member.id)) return;
     switch (message.type) {
       case 'ready':
         if (message.protocol !== PROTOCOL) {

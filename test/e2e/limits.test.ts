@@ -30,6 +30,13 @@ async function connect(port: number, localAddress?: string): Promise<RawClient |
   return client.receivedLength > 0 ? client : null;
 }
 
+/** Whether there is room for one more. It does not stay: one that were let in would be counted in every look that follows. */
+async function hasRoom(port: number, localAddress?: string): Promise<boolean> {
+  const client = await connect(port, localAddress);
+  client?.socket.destroy();
+  return client !== null;
+}
+
 describe('entryPoints.*.limits', () => {
   it.each([1, 2])('maxConnectionsPerIP turns one address away and no other (%i workers)', async (workers) => {
     await using proxy = await start({ maxConnectionsPerIP: 5 }, {}, workers);
@@ -41,12 +48,12 @@ describe('entryPoints.*.limits', () => {
       open.push(client!);
     }
     // What one worker accepted reaches the others within a tenth of a second.
-    await waitFor('the sixth to be turned away', async () => (await connect(port, '127.0.0.7')) === null);
+    await waitFor('the sixth to be turned away', async () => !(await hasRoom(port, '127.0.0.7')));
     await using other = (await connect(port, '127.0.0.8'))!;
     expect(other).not.toBeNull();
     await proxy.waitForOutput(/127\.0\.0\.7 has 5 connections open \(limits\.maxConnectionsPerIP\)/);
     for (const client of open) client.socket.destroy();
-    await waitFor('room again', async () => (await connect(port, '127.0.0.7')) !== null);
+    await waitFor('room again', () => hasRoom(port, '127.0.0.7'));
   });
 
   it('maxConnectionsPerIP leaves a trusted gateway alone', async () => {
@@ -89,9 +96,7 @@ describe('the descriptors of a worker', () => {
     await waitFor('another worker', async () => {
       const [worker] = workersOf(proxy.pid);
       if (worker === undefined || worker === first) return false;
-      const client = await connect(proxy.port());
-      client?.socket.destroy();
-      return client !== null;
+      return hasRoom(proxy.port());
     });
     return proxy;
   }
@@ -112,7 +117,7 @@ describe('the descriptors of a worker', () => {
       expect((await client.waitForResponses(1)).responses[0]?.status).toBe(200);
     }
     for (const client of clients) client.socket.destroy();
-    await waitFor('room again', async () => (await connect(proxy.port())) !== null);
+    await waitFor('room again', () => hasRoom(proxy.port()));
   });
 
   it('may run out where all clients ask at once: some are told whose lack that is, and it passes', async () => {
@@ -124,7 +129,7 @@ describe('the descriptors of a worker', () => {
     expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
     expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(80);
     for (const client of answered) client.socket.destroy();
-    await waitFor('room again', async () => (await connect(proxy.port())) !== null);
+    await waitFor('room again', () => hasRoom(proxy.port()));
   });
 });
 
