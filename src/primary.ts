@@ -304,13 +304,19 @@ export class Primary {
     this.#manager.close();
     if (this.#stops > 1 && this.#closers.length === 0) return;
     await Promise.allSettled(this.#closers.splice(0).map((close) => close()));
-    this.discard();
+    this.#discard();
     this.#log.info('stopped');
     await new Promise<void>((resolve) => this.#log.close(resolve));
   }
 
+  /** This process exits, stopped or not: leaves no worker that is just starting, and nothing on disk. */
+  abandon(): void {
+    this.#supervisor?.endStarting();
+    this.#discard();
+  }
+
   /** Removes what lies on disk for this process alone. */
-  discard(): void {
+  #discard(): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 

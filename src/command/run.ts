@@ -34,7 +34,7 @@ async function run(flags: readonly string[]): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.on('exit', () => primary.discard());
+  process.on('exit', () => primary.abandon());
   // A reload asked for while it starts is done behind it: without a handler the signal would end the process.
   let started: Promise<void> = Promise.resolve();
   const whenStarted = (what: () => void): void => {

@@ -388,6 +388,14 @@ export class Supervisor {
     this.#closeSockets();
   }
 
+  /**
+   * For the end of this process: workers that serve end themselves once it is gone, and write out what they hold. Those that
+   * are starting would meet a closed channel before any code of ours runs in them, and print where.
+   */
+  endStarting(): void {
+    for (const member of this.#members.values()) if (member.state === 'starting') member.kill('the primary ends');
+  }
+
   #killAll(why: string): void {
     for (const member of this.#members.values()) member.kill(why);
   }

@@ -1,11 +1,16 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { startProxy } from '../support/proxy.ts';
 import { COMMAND, type CommandResult, runCommand } from '../support/run-command.ts';
 import { type TempDir, tempDir } from '../support/temp.ts';
+import { workersOf } from './setup.ts';
 
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = '65534';
@@ -30,6 +35,24 @@ async function world(text: string): Promise<TempDir & { readonly file: string }>
 
 function envOf(dir: TempDir): NodeJS.ProcessEnv {
   return { TMPDIR: join(dir.path, 'tmp'), XDG_RUNTIME_DIR: '', RUNTIME_DIRECTORY: '', HOME: dir.path };
+}
+
+/** Whether a child of the primary is a worker: the launcher has children too. */
+function isWorker(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('worker.');
+  } catch {
+    return false;
+  }
+}
+
+/** @returns false where the process is gone */
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
 }
 
 /** Of what a failed command wrote, that it is for people: one line of the command's own, and never a stack trace. */
@@ -137,6 +160,34 @@ describe('bad input gets one clear line and an exit code', () => {
     await using dir = await world('entryPoints: {web: {address: "127.0.0.1:80"}}\n');
     const result = await asNobody(['run', '--config', dir.file, '--workers=1'], envOf(dir));
     expectClear(result, 1, /entry point web cannot listen on 127\.0\.0\.1:80: .*CAP_NET_BIND_SERVICE/);
+  });
+
+  it('a start that fails before its workers have begun: they say nothing of a primary that is gone', async () => {
+    await using dir = await world('');
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    await writeFile(dir.file, `entryPoints: {web: {address: "127.0.0.1:${port}"}}\n`);
+    const held = new Set<number>();
+    while (held.size === 0) {
+      const child = spawn(COMMAND, ['run', '--config', dir.file, '--workers=4'], {
+        env: { ...process.env, ...envOf(dir) },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      const ended = once(child, 'exit');
+      const output = text(child.stderr);
+      // They go on only when the primary is gone.
+      while (child.exitCode === null && child.signalCode === null) {
+        for (const worker of workersOf(child.pid!)) {
+          if (!held.has(worker) && isWorker(worker) && signal(worker, 'SIGSTOP')) held.add(worker);
+        }
+        await sleep(1);
+      }
+      await ended;
+      for (const worker of held) signal(worker, 'SIGCONT');
+      expectClear({ code: child.exitCode, stdout: '', stderr: await output }, 1, /entry point web cannot listen/);
+    }
+    server.close();
   });
 
   it('a log file that cannot be written to', async () => {
