@@ -88,10 +88,11 @@ export class FileSet {
     force: boolean,
   ): Promise<string[]> {
     const lost: string[] = [];
+    const startedAt = performance.now();
     await forEachLimited(paths, CONCURRENCY, async (path) => {
       const file = this.#tracked.get(path);
       if (file === undefined) return;
-      if (!(await this.#readOne(path, file, realOf(path), force))) lost.push(path);
+      if (!(await this.#readOne(path, file, realOf(path), force, startedAt))) lost.push(path);
       if (this.#tracked.has(path)) this.#schedule(path, file);
     });
     return lost;
@@ -115,7 +116,13 @@ export class FileSet {
     return { changed, removed };
   }
 
-  async #readOne(path: string, file: Settling, real: string | undefined, force: boolean): Promise<boolean> {
+  async #readOne(
+    path: string,
+    file: Settling,
+    real: string | undefined,
+    force: boolean,
+    startedAt: number,
+  ): Promise<boolean> {
     const seen = real === undefined ? 'missing' : await observe(real);
     const now = performance.now();
     if (seen === 'elsewhere') {
@@ -152,6 +159,8 @@ export class FileSet {
       return true;
     }
     file.taken(now, after, disturbed);
+    // The same for all that are read together, so that files exchanged together right afterwards are due together, too.
+    file.readAt = startedAt;
     // A write within the clock's last tick before the read may leave the same stamp; with no events to tell, it is read once more.
     if (!this.#eventsWork && isFresh(after)) file.read = undefined;
     this.#accept(path, file, state);
