@@ -16,10 +16,9 @@ const given = new Set<number>();
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = LOWEST + Math.floor((SHARE + Math.random()) * (COUNT / SHARES));
-    if (!given.has(port) && (await isFree(host, port))) {
-      given.add(port);
-      return port;
-    }
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(host, port)) return port;
   }
   throw new Error(`no free port found on ${host} between ${LOWEST} and ${LOWEST + COUNT}`);
 }
