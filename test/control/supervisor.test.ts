@@ -20,6 +20,8 @@ async function start(workers: number): Promise<Supervisor> {
     // The tests that workers do not read: no log, no entry point.
     settings: { log: { level: 'ERROR', format: 'common' } } as never,
     exec: EXEC,
+    // Those workers have nothing to say.
+    silenceMs: 600_000,
     log: (level, message) => void lines.push(`${level}: ${message}`),
   });
   await supervisor.start(version(1));
