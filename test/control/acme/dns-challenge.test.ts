@@ -110,7 +110,7 @@ esac
       env: { ...process.env, EXEC_PATH: path },
     });
     it.want(['*.wild.test', 'wild.test']);
-    await it.certificate('*.wild.test', { timeoutMs: 25_000 });
+    await it.certificate('*.wild.test');
     const calls = (await readFile(join(dir.path, 'calls'), 'utf8')).trim().split('\n');
     expect(calls.filter((line) => line === 'present _acme-challenge.wild.test.').length).toBeGreaterThanOrEqual(2);
     expect(calls.filter((line) => line === 'cleanup _acme-challenge.wild.test.').length).toBeGreaterThanOrEqual(2);

@@ -54,7 +54,7 @@ export async function manage(options: ManagedOptions): Promise<Managed> {
     lines,
     told: () => told,
     want: (...names) => manager.want(names.map((name) => wanted(first, name))),
-    certificate: async (name, { not, timeoutMs = 20_000 } = {}) =>
+    certificate: async (name, { not, timeoutMs = 60_000 } = {}) =>
       waitFor(
         `a certificate for ${name}`,
         () => manager.certificates().find(({ main, cert }) => main === name && cert !== not)?.cert,
