@@ -167,7 +167,7 @@ describe('the line writer', () => {
       if (i % 10 === 0) await new Promise(setImmediate);
     }
     await waitFor('all lines', () => readFileSync(path, 'utf8').split('\n').length === 301);
-    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
+    await waitFor('every old file to be closed', () => readdirSync('/proc/self/fd').length <= before);
     await close(lines);
   });
 
