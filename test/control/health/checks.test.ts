@@ -22,7 +22,7 @@ async function check(port: number, options: Partial<HttpCheck> = {}): Promise<Ch
     status: 0,
     body: '',
     followRedirects: true,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     ...options,
   });
 }
@@ -144,8 +144,8 @@ describe('an HTTP check', () => {
 describe('a TCP check', () => {
   it('is satisfied with a connection', async () => {
     const port = await raw(() => {});
-    expect(await checkTcp({ host: '127.0.0.1', port }, 2_000)).toEqual({ kind: 'ok', detail: 'connected' });
-    expect(await checkTcp({ host: '127.0.0.1', port: await freePort() }, 2_000)).toMatchObject({ kind: 'refused' });
+    expect(await checkTcp({ host: '127.0.0.1', port }, 60_000)).toEqual({ kind: 'ok', detail: 'connected' });
+    expect(await checkTcp({ host: '127.0.0.1', port: await freePort() }, 60_000)).toMatchObject({ kind: 'refused' });
   });
 });
 
@@ -175,12 +175,12 @@ describe('a gRPC check', () => {
     ['a failure', null, '14', { kind: 'grpc', detail: 'gRPC status 14 why' }],
   ] as const)('of %s', async (_, reply, status, result) => {
     const port = await grpc(reply, status);
-    expect(await checkGrpc({ host: '127.0.0.1', port }, {}, 5_000)).toEqual(result);
+    expect(await checkGrpc({ host: '127.0.0.1', port }, {}, 60_000)).toEqual(result);
   });
 
   it('with a header that HTTP/2 does not have says so', async () => {
     const port = await grpc(frame(8, 1), '0');
-    expect(await checkGrpc({ host: '127.0.0.1', port }, { Connection: 'close' }, 5_000)).toMatchObject({
+    expect(await checkGrpc({ host: '127.0.0.1', port }, { Connection: 'close' }, 60_000)).toMatchObject({
       kind: 'grpc',
       detail: expect.stringMatching(/cannot be sent: .*connection/),
     });
@@ -188,10 +188,10 @@ describe('a gRPC check', () => {
 
   it('of a server that speaks no HTTP/2, that hangs, or is not there', async () => {
     const one = await upstream((_, response) => void response.end());
-    expect((await checkGrpc({ host: '127.0.0.1', port: one }, {}, 5_000)).kind).toBe('reset');
+    expect((await checkGrpc({ host: '127.0.0.1', port: one }, {}, 60_000)).kind).toBe('reset');
     const silent = await raw(() => {});
     expect(await checkGrpc({ host: '127.0.0.1', port: silent }, {}, 100)).toMatchObject({ kind: 'timeout' });
-    expect(await checkGrpc({ host: '127.0.0.1', port: await freePort() }, {}, 5_000)).toMatchObject({
+    expect(await checkGrpc({ host: '127.0.0.1', port: await freePort() }, {}, 60_000)).toMatchObject({
       kind: 'refused',
     });
   });

@@ -28,7 +28,7 @@ function snapshot(check: Record<string, unknown> | null): Snapshot {
     status: 0,
     mode: 'http',
     interval: 60_000,
-    timeout: 5_000,
+    timeout: 60_000,
     headers: {},
     followRedirects: true,
     unhealthyThreshold: 1,

@@ -30,8 +30,9 @@ export function issue(request: IssueRequest): Issued {
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.publicKeyFromPem(pair.publicKey);
   certificate.serialNumber = `01${randomBytes(8).toString('hex')}`;
-  certificate.validity.notBefore = new Date(request.notBefore ?? Date.now() - DAY_MS);
-  certificate.validity.notAfter = new Date(request.notAfter ?? Date.now() + DAY_MS);
+  const now = Date.now();
+  certificate.validity.notBefore = new Date(request.notBefore ?? now - DAY_MS);
+  certificate.validity.notAfter = new Date(request.notAfter ?? now + DAY_MS);
   const subject = [{ name: 'commonName', value: request.commonName ?? request.dns?.[0] ?? 'nameless' }];
   certificate.setSubject(subject);
   certificate.setIssuer(
