@@ -147,7 +147,7 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** Whether the peer closes within the time (milliseconds). */
-  async closes(timeoutMs = 15_000): Promise<boolean> {
+  async closes(timeoutMs = 30_000): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
     while (this.#closed === 'no' && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 2));
