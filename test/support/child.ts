@@ -16,14 +16,19 @@ export interface Child {
   exited(): Exit | undefined;
   /** Signal to the process itself (not to its children). */
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended, and all that it said is in the output. */
   exit: Promise<Exit>;
+  /** Whether others of its group were there when it had ended. They were killed. */
+  leftBehind(): boolean;
   /** SIGTERM, then SIGKILL to the whole group if it takes longer than the deadline (milliseconds). */
   stop(deadlineMs?: number): Promise<Exit>;
 }
 
 /** Bounds what is kept of a talkative process. */
 const MAX_OUTPUT_CHARS = 4 * 1024 * 1024;
+
+/** Who left the group may keep the output open for ever. */
+const LAST_WORDS_MS = 10_000;
 
 const running = new Set<Child>();
 
@@ -55,13 +60,21 @@ export function startChild(
   child.stderr!.setEncoding('utf8').on('data', keep);
   const guard = startGuard(child.pid);
   let ended: Exit | undefined;
-  const exit = whenExited(child).then((how) => {
-    ended = how;
-    running.delete(handle);
+  let leftBehind = false;
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const exit = whenExited(child).then(async (how) => {
     // Workers that outlived their primary would keep the ports of the next test.
-    if (child.pid !== undefined) killGroup(child.pid);
+    if (child.pid !== undefined) leftBehind = killGroup(child.pid);
     // The id may be given to another process from now on.
     guard?.kill('SIGKILL');
+    const late = setTimeout(() => {
+      child.stdout!.destroy();
+      child.stderr!.destroy();
+    }, LAST_WORDS_MS);
+    await closed;
+    clearTimeout(late);
+    ended = how;
+    running.delete(handle);
     return how;
   });
   const handle: Child = {
@@ -70,6 +83,7 @@ export function startChild(
     exited: () => ended,
     kill: (signal) => void child.kill(signal),
     exit,
+    leftBehind: () => leftBehind,
     stop: async (deadlineMs = 15_000) => {
       if (ended !== undefined) return ended;
       child.kill('SIGTERM');
@@ -105,13 +119,14 @@ function whenExited(child: ChildProcess): Promise<Exit> {
   });
 }
 
-/** Ends every process of the group that the child led. */
-function killGroup(pid: number): void {
-  if (pid <= 0) return;
+/** Ends every process of the group that the child led. @returns whether there was one */
+function killGroup(pid: number): boolean {
+  if (pid <= 0) return false;
   try {
-    process.kill(-pid, 'SIGKILL');
+    return process.kill(-pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    return false;
   }
 }
 

@@ -55,6 +55,22 @@ describe('startChild', () => {
     expect(child.output().split('\n').sort().join(' ').trim()).toBe('err out');
   });
 
+  it('has all that a process said when it has ended, though nobody read meanwhile', async () => {
+    for (let i = 0; i < 5; i++) {
+      child = startChild('/bin/sh', ['-c', 'echo last words']);
+      for (const until = performance.now() + 100; performance.now() < until; );
+      await child.exit;
+      expect(child.output()).toBe('last words\n');
+      expect(child.leftBehind()).toBe(false);
+    }
+  });
+
+  it('tells of processes that are left behind, and ends them', async () => {
+    child = startChild('/bin/sh', ['-c', 'sleep 60 &']);
+    await child.exit;
+    expect(child.leftBehind()).toBe(true);
+  });
+
   it('fails with the captured output when the process ends before it listens', async () => {
     child = startChild('/bin/sh', ['-c', 'echo no such option; exit 1']);
     await expect(waitUntilAccepting(child, '127.0.0.1', await freePort())).rejects.toThrow(
