@@ -1,24 +1,21 @@
 import { readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accepts, startChild } from '../support/child.ts';
-import { type HttpUpstream, startEchoServer, startSlowServer } from '../support/http-upstreams.ts';
+import { type HttpUpstream, startEchoServer, startHttpUpstream, startSlowServer } from '../support/http-upstreams.ts';
 import { freePort } from '../support/ports.ts';
 import { type ProxyProcess, startProxy } from '../support/proxy.ts';
 import { RawClient, sendRaw } from '../support/raw-client.ts';
 import { COMMAND, runCommand } from '../support/run-command.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { openWebSocket, startWebSocketEcho } from '../support/websocket.ts';
-import { allTo } from './setup.ts';
+import { allTo, workersOf } from './setup.ts';
 
 let echo: HttpUpstream;
-let slow: HttpUpstream;
 beforeAll(async () => {
   echo = await startEchoServer();
-  slow = await startSlowServer(2_000);
 });
-afterAll(async () => {
-  await Promise.all([echo.close(), slow.close()]);
-});
+afterAll(() => echo.close());
 
 const GET = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
 
@@ -36,13 +33,17 @@ async function clients(proxy: ProxyProcess, count: number): Promise<RawClient[]>
 
 describe('SIGTERM', () => {
   it('lets 20 of 20 requests in flight finish, and exits as soon as they have', async () => {
-    await using proxy = await startProxy({ workers: 2, static: lifeCycle(30), dynamic: allTo(slow.url) });
+    const held: ServerResponse[] = [];
+    await using upstream = await startHttpUpstream((_, response) => void held.push(response));
+    await using proxy = await startProxy({ workers: 2, static: lifeCycle(60), dynamic: allTo(upstream.url) });
     const busy = await clients(proxy, 20);
-    const seen = slow.requests;
     for (const client of busy) await client.write(GET);
-    await waitFor('20 requests at the upstream', () => slow.requests === seen + 20);
+    await waitFor('20 requests at the upstream', () => held.length === 20);
+    const exit = proxy.stop(90_000);
+    // Both workers know by then.
+    await waitFor('nobody to accept', async () => !(await accepts('127.0.0.1', proxy.port())));
     const from = performance.now();
-    const exit = proxy.stop(40_000);
+    for (const response of held) response.end('at last');
     for (const client of busy) {
       const { responses } = await client.waitForResponses(1);
       expect(responses[0]?.status).toBe(200);
@@ -50,32 +51,32 @@ describe('SIGTERM', () => {
       expect(await client.closes()).toBe(true);
     }
     expect(await exit).toEqual({ code: 0, signal: null });
-    // Far from the 30 s of grace.
-    expect(performance.now() - from).toBeLessThan(15_000);
+    // Far from the 60 s of grace.
+    expect(performance.now() - from).toBeLessThan(30_000);
   });
 
   it('closes idle, silent and half-sent connections, and websockets at the end of the grace time', async () => {
     await using server = await startWebSocketEcho();
-    await using proxy = await startProxy({ static: lifeCycle(1), dynamic: allTo(server.url) });
+    await using proxy = await startProxy({ static: lifeCycle(5), dynamic: allTo(server.url) });
     const [idle, silent, half] = (await clients(proxy, 3)) as [RawClient, RawClient, RawClient];
     await idle.write(GET);
     await idle.waitForResponses(1);
     await half.write('GET / HTTP/1.1\r\nHos');
     await using socket = await openWebSocket({ port: proxy.port(), requestHost: 'a.test' });
     const from = performance.now();
-    const exit = proxy.stop(20_000);
+    const exit = proxy.stop(30_000);
     expect(await idle.closes()).toBe(true);
     expect(await silent.closes()).toBe(true);
     await socket.send('still there');
     expect((await socket.receive()).payload.toString()).toBe('still there');
-    expect(await half.closes()).toBe(true);
+    expect(await half.closes(30_000)).toBe(true);
     expect(await exit).toEqual({ code: 0, signal: null });
-    expect(performance.now() - from).toBeGreaterThanOrEqual(900);
+    expect(performance.now() - from).toBeGreaterThanOrEqual(4_900);
     expect(await socket.raw.closes()).toBe(true);
   });
 
   it('goes on accepting for requestAcceptGraceTimeout, while ping says that it ends', async () => {
-    await using proxy = await startProxy({ static: lifeCycle(5, 3), dynamic: allTo(echo.url) });
+    await using proxy = await startProxy({ static: lifeCycle(5, 6), dynamic: allTo(echo.url) });
     const ping = 'GET /ping HTTP/1.1\r\nHost: a.test\r\n\r\n';
     expect((await sendRaw({ port: proxy.port(), chunks: [ping] })).responses[0]?.status).toBe(200);
     const exit = proxy.stop(30_000);
@@ -91,7 +92,7 @@ describe('SIGTERM', () => {
   });
 
   it('answers or refuses every connection that comes meanwhile, and leaves none hanging', async () => {
-    await using proxy = await startProxy({ workers: 2, static: lifeCycle(5), dynamic: allTo(echo.url) });
+    await using proxy = await startProxy({ workers: 2, static: lifeCycle(60), dynamic: allTo(echo.url) });
     const results: string[] = [];
     let stopped = false;
     const client = async (): Promise<void> => {
@@ -100,7 +101,7 @@ describe('SIGTERM', () => {
           await using raw = await RawClient.connect({ port: proxy.port() });
           await raw.write(GET);
           const ended = await waitFor('an answer or an end', () => raw.received.length > 0 || raw.closed !== 'no', {
-            timeoutMs: 5_000,
+            timeoutMs: 20_000,
           });
           results.push(raw.received.length > 0 ? 'answered' : ended ? 'refused' : 'hung');
         } catch (error) {
@@ -112,7 +113,8 @@ describe('SIGTERM', () => {
     };
     const running = Array.from({ length: 8 }, client);
     await waitFor('some load', () => results.length > 100);
-    expect(await proxy.stop(20_000)).toEqual({ code: 0, signal: null });
+    // A connection that hangs holds it up for the grace time: it is seen to hang before.
+    expect(await proxy.stop(90_000)).toEqual({ code: 0, signal: null });
     stopped = true;
     await Promise.all(running);
     expect(results.filter((result) => result === 'hung')).toEqual([]);
@@ -128,8 +130,8 @@ describe('SIGTERM', () => {
     process.kill(proxy.pid, 'SIGTERM');
     await proxy.waitForOutput(/stopping: requests under way have 60 s/);
     const from = performance.now();
-    expect(await proxy.stop(30_000)).toEqual({ code: 0, signal: null });
-    expect(performance.now() - from).toBeLessThan(10_000);
+    expect(await proxy.stop(50_000)).toEqual({ code: 0, signal: null });
+    expect(performance.now() - from).toBeLessThan(30_000);
     expect(await client.closes()).toBe(true);
   });
 
@@ -144,21 +146,21 @@ describe('SIGTERM', () => {
     const took = performance.now() - from;
     expect(took).toBeGreaterThanOrEqual(1_900);
     // A second by itself; the rest is for a busy machine.
-    expect(took).toBeLessThan(6_000);
+    expect(took).toBeLessThan(20_000);
     console.log(`2 s of grace: ended after ${Math.round(took)} ms`);
   });
 
   it('says of a request that it cut that this was its own doing, and reads nothing any more', async () => {
     await using endless = await startSlowServer(60_000);
-    await using proxy = await startProxy({ static: lifeCycle(3), dynamic: allTo(endless.url) });
+    await using proxy = await startProxy({ static: lifeCycle(60), dynamic: allTo(endless.url) });
     await using client = await RawClient.connect({ port: proxy.port() });
     await client.write(GET);
     await waitFor('the request at the upstream', () => endless.requests > 0);
-    const exit = proxy.stop(30_000);
+    process.kill(proxy.pid, 'SIGTERM');
     await proxy.waitForOutput(/stopping: /);
     const { code, stderr } = await runCommand(['reload'], { env: proxy.env });
     expect([code, stderr]).toEqual([1, 'proxy: the proxy is stopping: nothing is read any more\n']);
-    await exit;
+    await proxy.stop(30_000);
     expect(proxy.output()).toMatch(/PROXY_DRAINING.*source=proxy/);
     expect(proxy.output()).not.toContain('CLIENT_GONE');
   });
@@ -170,7 +172,7 @@ describe('SIGTERM', () => {
     process.kill(proxy.pid, 'SIGTERM');
     await proxy.waitForOutput(/stopping: /);
     expect(await proxy.stop(30_000)).toEqual({ code: 0, signal: null });
-    expect(() => process.kill(worker!, 0)).toThrow('ESRCH');
+    expect(proxy.leftBehind()).toBe(false);
   });
 });
 
@@ -178,12 +180,16 @@ describe('SIGHUP', () => {
   it('does not end a proxy that is about to start', async () => {
     const port = await freePort();
     const flags = ['run', `--entryPoints.web.address=127.0.0.1:${port}`, '--workers', '1'];
-    const child = startChild(COMMAND, flags);
-    // The first handlers are there long before any file of ours is read.
-    await waitFor('a handler', () => catchesHangUp(child.pid), { timeoutMs: 30_000, intervalMs: 1 });
-    expect(child.output()).toBe('');
+    // The first handlers are there long before any file of ours is read. A look that comes too late shows nothing.
+    let child = startChild(COMMAND, flags);
+    for (;;) {
+      await waitFor('a handler', () => catchesHangUp(child.pid), { intervalMs: 1 });
+      if (child.output() === '') break;
+      await child.stop();
+      child = startChild(COMMAND, flags);
+    }
     child.kill('SIGHUP');
-    await waitFor('it to serve', () => child.output().includes('ready: '), { timeoutMs: 30_000 });
+    await waitFor('it to serve', () => child.output().includes('ready: '));
     await child.stop();
   });
 });
@@ -192,8 +198,4 @@ describe('SIGHUP', () => {
 function catchesHangUp(pid: number): boolean {
   const caught = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
   return (BigInt(`0x${caught}`) & 1n) === 1n;
-}
-
-function workersOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 }

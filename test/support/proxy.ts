@@ -60,6 +60,8 @@ export interface ProxyProcess extends AsyncDisposable {
   stop(deadlineMs?: number): Promise<Exit>;
   /** SIGKILL to the primary; resolves when it is gone (its workers are killed too). */
   kill9(): Promise<Exit>;
+  /** Whether workers were there when the primary had ended. */
+  leftBehind(): boolean;
 }
 
 afterAll(stopAll);
@@ -128,6 +130,7 @@ export async function startProxy(options: ProxyOptions): Promise<ProxyProcess> {
       await temp.remove();
       return how;
     },
+    leftBehind: child.leftBehind,
     [Symbol.asyncDispose]: async () => void (await stop()),
   };
 }
