@@ -81,6 +81,7 @@ describe('a failed request', () => {
       CODES.map(({ code, source, status }) => [code, source, status]),
     );
     for (const line of lines) expect(line.ErrorDetail).toEqual(expect.any(String));
+    await proxy.stop();
     expect(failures(proxy)).toEqual([]);
   });
 
@@ -147,6 +148,7 @@ describe('the access log of a router or an entry point', () => {
       'web /good?last',
     ]);
     // A request that failed there is not lost sight of.
+    await proxy.stop();
     expect(failures(proxy)).toMatchObject([{ code: 'PROXY_NO_ROUTE', entryPoint: 'quiet' }]);
   });
 });

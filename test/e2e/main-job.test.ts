@@ -38,10 +38,10 @@ describe('npm start', () => {
     websecure = await freePort();
     child = start();
     await waitFor('the curl lines', () => child.exited() !== undefined || /Ctrl-C/.test(child.output()), {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
       describe: child.output,
     });
-  });
+  }, 100_000);
   afterAll(stopAll);
 
   /** One request over TLS for a name of the table. */

@@ -43,7 +43,7 @@ async function activate(dir: string, { config, names, descriptors }: Activation)
     { TMPDIR: dir, LISTEN_FDS: String(descriptors.length), LISTEN_FDNAMES: names },
     descriptors,
   );
-  await waitFor('readiness', () => / ready: /.test(proxy.output()), { timeoutMs: 20_000, describe: proxy.output });
+  await waitFor('readiness', () => / ready: /.test(proxy.output()), { describe: proxy.output });
   return proxy;
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeCa } from '../support/certs.ts';
 import { startSseServer } from '../support/http-upstreams.ts';
@@ -30,10 +29,9 @@ afterEach(() => {
 });
 
 afterAll(async () => {
-  const output = proxy.output();
   await proxy.stop();
   await upstream.close();
-  expect(output).not.toMatch(/uncaught|died/);
+  expect(proxy.output()).not.toMatch(/uncaught|died/);
 });
 
 const CHUNKED = 'HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n';
@@ -192,7 +190,7 @@ describe('a client that leaves', () => {
     await client.write('GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n');
     const connection = await active();
     client[how]();
-    await waitFor('the upstream to be told', () => connection.closed !== 'no', { timeoutMs: 5_000 });
+    await waitFor('the upstream to be told', () => connection.closed !== 'no');
   });
 
   it('ends the upstream’s request in the middle of the answer', async () => {
@@ -202,7 +200,7 @@ describe('a client that leaves', () => {
     const connection = await active();
     await client.waitUntil('the first chunk', (c) => c.received.includes('first'));
     client.reset();
-    await waitFor('the upstream to be told', () => connection.closed !== 'no', { timeoutMs: 5_000 });
+    await waitFor('the upstream to be told', () => connection.closed !== 'no');
   });
 
   it('ends the upstream’s request in the middle of its own body', async () => {
@@ -217,7 +215,7 @@ describe('a client that leaves', () => {
     const connection = await active();
     await waitFor('the first half', () => connection.received.includes('half'));
     client.reset();
-    await waitFor('the upstream to be told', () => connection.closed !== 'no', { timeoutMs: 5_000 });
+    await waitFor('the upstream to be told', () => connection.closed !== 'no');
   });
 });
 
@@ -263,8 +261,6 @@ describe('an upstream that dies in the middle of a body', () => {
     await (await active()).play(['RESET']);
     expect(await client.closes()).toBe(true);
     expect(client.closed).toBe('reset');
-    await sleep(50);
-    expect(proxy.output()).not.toMatch(/uncaught/);
   });
 
   it('answers 502 while nothing was sent', async () => {

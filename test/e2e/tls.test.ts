@@ -60,13 +60,15 @@ async function openssl(port: number, { sni, host, args = [] }: ClientOptions): P
   const child = spawn(
     'openssl',
     ['s_client', '-connect', `127.0.0.1:${port}`, '-ign_eof', ...name, ...trust, ...args],
-    { stdio: ['pipe', 'pipe', 'pipe'], timeout: 15_000 },
+    { stdio: ['pipe', 'pipe', 'pipe'], timeout: 60_000 },
   );
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part) => (text += part));
+  let [said, complained] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (part) => (said += part));
+  child.stderr.setEncoding('utf8').on('data', (part) => (complained += part));
   child.stdin.on('error', () => undefined); // it ended first: its output says why
   child.stdin.end(`GET / HTTP/1.1\r\nHost: ${host ?? sni ?? 'none.test'}\r\nConnection: close\r\n\r\n`);
   await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const text = said + complained;
   const pem = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(text)?.[0];
   // Anywhere: s_client writes it into the middle of its own lines.
   const status = /HTTP\/1\.1 (\d{3}) /.exec(text)?.[1];

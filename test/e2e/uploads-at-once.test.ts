@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type HttpUpstream, startHttpUpstream } from '../support/http-upstreams.ts';
 import { type ProxyProcess, startProxy } from '../support/proxy.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** Of each body, and as many at once: enough for every read buffer to be used many times. */
 const SIZE = 3_000_000;
@@ -127,7 +128,7 @@ it.each([
   const seen = await Promise.all(bodies.map((body, client) => upload(host, secure, client, body, client % 4 < 2)));
   expect(seen).toEqual(sent);
   if (host !== 'mirrored.test') return;
-  for (let i = 0; i < 200 && copied.length < CLIENTS; i++) await sleep(50);
+  await waitFor('the copies', () => copied.length === CLIENTS, { describe: () => `${copied.length} copies` });
   expect([...copied].sort()).toEqual([...sent].sort());
 });
 

@@ -27,7 +27,7 @@ export function runCommand(
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? 25_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? 60_000);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

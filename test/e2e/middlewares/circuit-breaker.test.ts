@@ -21,23 +21,19 @@ it('opens in all workers, answers at once, lets a growing share pass, and closes
   const status = async (): Promise<number> => (await ask(proxy.port())).status;
   for (let i = 0; i < 10; i++) expect(await status()).toBe(200);
   healthy = false;
+  // It opens later than that, and may have been open for a while when that is seen.
+  const brokenAt = performance.now();
   await waitFor('the breaker to open', async () => (await status()) === 503, { intervalMs: 1 });
-  const openedAt = performance.now();
   await proxy.waitForOutput(/the circuit breaker m@file of all@file opened for 4000 ms/);
   // The other worker may hear of it a moment later.
-  await waitFor('both workers to know', async () => {
+  const refused = await waitFor('both workers to refuse', async () => {
     const before = upstream.requests;
-    await Promise.all(Array.from({ length: 10 }, status));
-    return upstream.requests === before;
+    const responses = await Promise.all(Array.from({ length: 30 }, () => ask(proxy.port())));
+    return upstream.requests === before ? responses : null;
   });
-  const before = upstream.requests;
-  const refused = await Promise.all(Array.from({ length: 30 }, () => ask(proxy.port())));
+  expect([...new Set(refused.map((response) => response.status))]).toEqual([503]);
   // On a machine that stood still for seconds it may be closing by now.
-  if (performance.now() - openedAt < 3_500) {
-    expect([...new Set(refused.map((response) => response.status))]).toEqual([503]);
-    expect(Number(refused[0]!.header('retry-after'))).toBeGreaterThan(0);
-    expect(upstream.requests).toBe(before);
-  }
+  if (performance.now() - brokenAt < 3_500) expect(Number(refused[0]!.header('retry-after'))).toBeGreaterThan(0);
   healthy = true;
   const seen: number[] = [];
   await waitFor('a first one to pass', async () => seen.push(await status()) > 0 && seen.at(-1) === 200, {
@@ -45,7 +41,7 @@ it('opens in all workers, answers at once, lets a growing share pass, and closes
     timeoutMs: 20_000,
   });
   const passingAt = performance.now();
-  let [passed, turnedAway, inARow] = [0, 0, 0];
+  let [passed, turnedAway, inARow, soon] = [0, 0, 0, 0];
   await waitFor(
     'it to be closed',
     async () => {
@@ -53,6 +49,7 @@ it('opens in all workers, answers at once, lets a growing share pass, and closes
       const ok = some.filter((one) => one === 200).length;
       passed += ok;
       turnedAway += 10 - ok;
+      if (performance.now() - passingAt < 3_000) soon++;
       // One worker may be done a little before the other.
       inARow = ok === 10 ? inARow + 1 : 0;
       return inARow === 8;
@@ -60,11 +57,11 @@ it('opens in all workers, answers at once, lets a growing share pass, and closes
     { timeoutMs: 20_000 },
   );
   console.log(
-    `open for ${((passingAt - openedAt) / 1000).toFixed(1)} s, then ${passed} passed and ${turnedAway} were turned away until it closed`,
+    `open for ${((passingAt - brokenAt) / 1000).toFixed(1)} s, then ${passed} passed and ${turnedAway} were turned away until it closed`,
   );
   // It closes bit by bit: some were turned away meanwhile.
-  expect(passingAt - openedAt).toBeGreaterThan(3_500);
-  expect(turnedAway).toBeGreaterThan(0);
+  expect(passingAt - brokenAt).toBeGreaterThan(3_500);
+  if (soon > 0) expect(turnedAway).toBeGreaterThan(0);
   for (let i = 0; i < 20; i++) expect(await status()).toBe(200);
 });
 

@@ -55,6 +55,7 @@ describe('inFlightReq', () => {
     expect(await quick()).toBe(429);
     client.reset();
     await waitFor('the place of the client to be free', async () => (await quick()) === 200);
+    await waitFor('the server to be told', () => open === 0);
     // The place of the last one may be on its way back to the primary when its answer is here.
     let lost = Promise.resolve();
     await waitFor('another at the server', async () => {
@@ -84,6 +85,9 @@ describe('rateLimit', () => {
     let passed = 0;
     let refused = 0;
     let over = false;
+    // A stall is no time in which anything was asked for; what it makes of the burst is not counted on.
+    let asked = 0;
+    let answeredAt = performance.now();
     const client = async (): Promise<void> => {
       await using connection = await RawClient.connect({ port: proxy.port() });
       while (!over) {
@@ -91,6 +95,8 @@ describe('rateLimit', () => {
         const { responses } = await connection.waitForResponses(1);
         connection.clear();
         const response = responses[0]!;
+        asked += Math.min(performance.now() - answeredAt, 100);
+        answeredAt = performance.now();
         if (response.status === 200) passed++;
         else if (response.status === 429) refused++;
         else throw new Error(`status ${response.status}`);
@@ -108,9 +114,9 @@ describe('rateLimit', () => {
     expect(upstream.state.total).toBe(passed);
     // Over it only by the promise of half a token, and what the two workers took ahead: one each.
     expect(passed).toBeLessThanOrEqual(budget + 3);
-    // Enough was asked for all the time, so that little of it may be lost.
+    // Enough was asked for nearly all the time, so that little of it may be lost.
     expect(refused).toBeGreaterThan(0);
-    expect(passed).toBeGreaterThan(budget * 0.85);
+    expect(passed).toBeGreaterThan((50 + asked / 10) * 0.85);
   });
 
   it('is not begun anew by a reload, nor by other workers', async () => {
