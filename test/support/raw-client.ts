@@ -149,8 +149,11 @@ export class RawClient implements AsyncDisposable {
   /** Whether the peer closes within the time (milliseconds). */
   async closes(timeoutMs = 30_000): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
-    while (this.#closed === 'no' && performance.now() < deadline)
+    while (this.#closed === 'no' && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 2));
+      // Where this process stood still past the deadline, what came meanwhile is read first.
+      await nextTurn();
+    }
     return this.#closed !== 'no';
   }
 
