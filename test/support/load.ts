@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** What a load did so far. */
-export interface Load {
+export interface Load extends AsyncDisposable {
   readonly done: number;
   /** Requests that were not answered by 200, in the order they failed (the first 20). */
   readonly failures: readonly string[];
@@ -35,16 +35,18 @@ export function startLoad(options: LoadOptions): Load {
     }
   };
   const clients = Array.from({ length: options.clients }, client);
+  const stop = async (): Promise<void> => {
+    state.stopping = true;
+    await Promise.all(clients);
+    agent.destroy();
+  };
   return {
     get done() {
       return state.done;
     },
     failures,
-    stop: async () => {
-      state.stopping = true;
-      await Promise.all(clients);
-      agent.destroy();
-    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   };
 }
 
