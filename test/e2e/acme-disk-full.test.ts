@@ -39,7 +39,8 @@ describe.skipIf(toolsMissing('a full disk under the ACME storage', ...PEBBLE_TOO
     expect(resolvers[0]?.storageError).toMatch(/the disk is full/);
 
     await rm(ballast);
-    await proxy.waitForOutput(/acme\.json is written again: every certificate is stored/);
+    // It is tried at least once a minute.
+    await proxy.waitForOutput(/acme\.json is written again: every certificate is stored/, 75_000);
     await waitFor(
       'it to be in the file',
       async () => JSON.parse(await readFile(storage, 'utf8')).ca.Certificates.length === 1,
