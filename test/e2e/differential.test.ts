@@ -40,10 +40,9 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const output = proxy.output();
   await Promise.all([proxy.stop(), child.stop()]);
   await Promise.all([own.upstream.close(), other.upstream.close()]);
-  expect(output).not.toMatch(/uncaught|died/);
+  expect(proxy.output()).not.toMatch(/uncaught|died/);
 });
 
 const DATE = 'Date: Tue, 15 Nov 1994 08:12:31 GMT';

@@ -91,10 +91,9 @@ beforeAll(async () => {
 afterEach(() => upstream.use({}));
 
 afterAll(async () => {
-  const output = proxy.output();
   await proxy.stop();
   await Promise.all([upstream.close(), full.stop()]);
-  expect(output).not.toMatch(/uncaught|died/);
+  expect(proxy.output()).not.toMatch(/uncaught|died/);
 });
 
 interface FullBacklog {
@@ -212,7 +211,8 @@ describe('forwarded headers from a peer that is not trusted', () => {
     const seen = await askUpstream('plain', { authority: 'plain.test:8080', headers });
     for (const [name, expected] of Object.entries(OWN))
       expect({ [name]: values(seen, name) }).toEqual({ [name]: expected });
-    expect(seen.head).not.toMatch(/evil|6\.6\.6\.6|666/i);
+    // The name of the machine is in it, and may hold any digits.
+    expect(seen.head).not.toMatch(/evil|6\.6\.6\.6|: 666/i);
   });
 
   it('name port 80 where the client named none', async () => {
