@@ -24,7 +24,7 @@ describe('proxy certs', () => {
 
     const list = await certs();
     expect(list.stderr).toBe('');
-    expect(list.stdout).toMatch(/^a\.test \*\.w\.test +file +in 23h 59m +- +\/\S+a\.crt +CN=Test CA$/m);
+    expect(list.stdout).toMatch(/^a\.test \*\.w\.test +file +in 23h 5\dm +- +\/\S+a\.crt +CN=Test CA$/m);
     expect(JSON.parse((await certs('list', '--json')).stdout)).toMatchObject({
       certificates: [{ names: ['a.test', '*.w.test'], state: 'file', issuer: 'CN=Test CA' }, { from: 'generated' }],
       resolvers: [],

@@ -79,7 +79,7 @@ describe('an upstream that answers before it has read the body', () => {
     await using client = await RawClient.connect({ port: proxy.port('impatient') });
     await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\nabc');
     await client.waitForResponses(1);
-    expect(await client.closes(8_000)).toBe(true);
+    expect(await client.closes(30_000)).toBe(true);
   });
 
   it('the rest of the body is read, and the next request is the next request', async () => {
@@ -120,7 +120,7 @@ it('an early answer to a client that was held up ends the connection of one that
     before = now;
     return stood;
   };
-  await waitFor('the client to be held up', stands, { intervalMs: 250, timeoutMs: 20_000 });
+  await waitFor('the client to be held up', stands, { intervalMs: 1_000, timeoutMs: 60_000 });
   held!.write('HTTP/1.1 413 Payload Too Large\r\nContent-Length: 3\r\n\r\nabc');
   const { responses } = await client.waitForResponses(1);
   expect(responses[0]).toMatchObject({ status: 413 });
