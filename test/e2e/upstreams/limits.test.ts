@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { SlotStatus } from '../../../src/control/slots/service-slots.ts';
 import { startHttpUpstream } from '../../support/http-upstreams.ts';
@@ -39,13 +38,14 @@ describe('maxInFlight', () => {
       workers: 2,
       dynamic: services(balanced([upstream.url], { maxInFlight: 4, queue: { limit: 1000, timeout: '60s' } })),
     });
+    /** How many others each request saw served before it: in milliseconds a stall would count. */
     const waits: number[] = [];
     const client = async (n: number): Promise<void> => {
       for (let i = 0; i < 3; i++) {
-        const started = performance.now();
-        const response = await ask(proxy.port(), { path: `/${n}/${i}` });
-        expect(response.status).toBe(200);
-        waits.push(performance.now() - started);
+        const before = upstream.state.order.length;
+        const path = `/${n}/${i}`;
+        expect((await ask(proxy.port(), { path })).status).toBe(200);
+        waits.push(upstream.state.order.indexOf(path) - before);
       }
     };
     await Promise.all(Array.from({ length: 200 }, (_, n) => client(n)));
@@ -54,8 +54,8 @@ describe('maxInFlight', () => {
     // The first round of all ends in full wait, so compare those behind it.
     const later = waits.slice(200).sort((a, b) => a - b);
     const [p50, p99] = [later[Math.floor(later.length / 2)]!, later[Math.floor(later.length * 0.99)]!];
-    console.log(`600 requests, 4 at a time: wait p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`);
-    expect(p99).toBeLessThan(p50 * 3 + 100);
+    console.log(`600 requests, 4 at a time: served before one p50 ${p50}, p99 ${p99}`);
+    expect(p99).toBeLessThan(p50 * 2);
   });
 
   it('keeps the order of arrival over 2 workers', async () => {
@@ -67,7 +67,7 @@ describe('maxInFlight', () => {
     const answers: Promise<unknown>[] = [];
     for (let i = 0; i < 12; i++) {
       answers.push(ask(proxy.port(), { path: `/${i}` }));
-      await waitFor(`request ${i} to arrive`, async () => (await waiting(proxy)) === i, { timeoutMs: 10_000 });
+      await waitFor(`request ${i} to arrive`, async () => upstream.state.now === 1 && (await waiting(proxy)) === i);
     }
     for (let i = 0; i < 12; i++) {
       await waitFor(`request ${i} at the server`, () => upstream.state.release.length > 0);
@@ -80,19 +80,25 @@ describe('maxInFlight', () => {
 
   it('answers 503 with Retry-After where no more may wait, and where one waited too long', async () => {
     await using upstream = await startSlots(0);
-    const dynamic = services(balanced([upstream.url], { maxInFlight: 1, queue: { limit: 1, timeout: '400ms' } }));
-    await using proxy = await startProxy({ dynamic, workers: 2 });
+    const dynamic = (timeout: string) =>
+      services(balanced([upstream.url], { maxInFlight: 1, queue: { limit: 1, timeout } }));
+    await using proxy = await startProxy({ dynamic: dynamic('60s'), workers: 2 });
     const first = ask(proxy.port());
     await waitFor('the first at the server', () => upstream.state.now === 1);
     const second = ask(proxy.port());
     await waitFor('the second to wait', async () => (await waiting(proxy)) === 1);
     const third = await ask(proxy.port());
     expect([third.status, Number(third.header('retry-after')) >= 1]).toEqual([503, true]);
-    const late = await second;
-    expect([late.status, late.header('retry-after')]).toEqual([503, '1']);
     upstream.state.release[0]!();
     expect((await first).status).toBe(200);
-    expect(upstream.state.order.length).toBe(1);
+    await waitFor('the second at the server', () => upstream.state.now === 1);
+    await proxy.writeDynamic(dynamic('400ms'));
+    await proxy.waitForOutput(/version 2 is live/);
+    const late = await ask(proxy.port());
+    expect([late.status, late.header('retry-after')]).toEqual([503, '1']);
+    upstream.state.release[1]!();
+    expect((await second).status).toBe(200);
+    expect(upstream.state.order.length).toBe(2);
   });
 
   it('gives back at once the place of a client that leaves, served or waiting', async () => {
@@ -155,7 +161,6 @@ describe('maxInFlight', () => {
     for (let i = 0; i < 5; i++) {
       await waitFor('one at the server', () => upstream.state.release.length > 0);
       upstream.state.release.shift()!();
-      await sleep(5);
     }
     await Promise.all(answers);
     expect(upstream.state.order).toEqual(['/first', '/urgent', '/modest', '/greedy1', '/greedy2']);
@@ -171,7 +176,8 @@ describe('maxConnections', () => {
         counted.add(request.socket);
         open++;
         most = Math.max(most, open);
-        request.socket.on('close', () => open--);
+        // Its end is read before what came after it; a socket is closed some turns later.
+        request.socket.once('end', () => open--);
       }
       setTimeout(() => response.end('ok'), 5);
     });
@@ -184,8 +190,7 @@ describe('maxConnections', () => {
       for (let i = 0; i < 5; i++) expect((await ask(proxy.port())).status).toBe(200);
     };
     await Promise.all(Array.from({ length: 20 }, client));
-    // The server may see the end of one connection after the begin of the next.
-    expect(most).toBeLessThanOrEqual(4);
+    expect(most).toBe(3);
   });
 });
 

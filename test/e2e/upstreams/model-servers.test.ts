@@ -92,7 +92,7 @@ describe.skipIf(toolsMissing('a model server in Python', 'python3'))('model serv
     await using proxy = await startProxy({ dynamic: services(balanced([model.url])) });
     await using client = await begin(proxy, 'granite-3b', 4_000);
     await model[Symbol.asyncDispose]();
-    expect(await client.closes(10_000)).toBe(true);
+    expect(await client.closes(30_000)).toBe(true);
     expect(client.received.toString().endsWith('0\r\n\r\n')).toBe(false);
   });
 });

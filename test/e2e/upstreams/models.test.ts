@@ -102,7 +102,8 @@ describe('affinity', () => {
     for (const [affinity, request] of kinds) {
       await using proxy = await startProxy({ dynamic: services(balanced(urls(), { affinity })) });
       const seen = new Set<string | undefined>();
-      for (const key of 'abcdefgh') {
+      // All of so many at one of three: once in 14 million runs.
+      for (const key of 'abcdefghijklmnop') {
         const servers = new Set<string | undefined>();
         for (let n = 0; n < 3; n++) {
           const [body, ...headers] = request(key, n);
@@ -151,11 +152,14 @@ describe('streams of tokens', () => {
       response.writeHead(200, { 'Content-Type': ndjson ? 'application/x-ndjson' : 'text/event-stream' });
       for (let i = 0; i < 10; i++) {
         response.write(ndjson ? `{"n":${i}}\n` : `data: {"n":${i}}\n\n`);
-        await new Promise((resolve) => setTimeout(resolve, 3));
+        // Far apart for a worker that is late now and then.
+        await new Promise((resolve) => setTimeout(resolve, 20));
         if (request.url === '/breaks' && i === 5) {
           response.destroy();
           return;
         }
+        // It goes on for as long as its client is there.
+        if (request.url === '/leaves' && i === 1) return;
       }
       response.end();
     });
@@ -178,14 +182,15 @@ describe('streams of tokens', () => {
       return figures?.count === 7 && figures.cancelled === 1 ? figures : undefined;
     });
     expect(streams.broken).toBe(1);
-    expect(streams.events).toBeGreaterThanOrEqual(56);
-    expect(streams.events).toBeLessThanOrEqual(66);
+    expect(streams.events).toBe(58);
     expect(streams.betweenPiecesMs.p50).toBeGreaterThan(1);
     expect(streams.durationMs.p50).toBeGreaterThanOrEqual(streams.firstPieceMs.p50);
     const scraped = (await ask(proxy.port(), { path: '/metrics' })).body.toString();
     expect(scraped).toContain('phoenix_service_streams_total{service="app@file"} 7');
     expect(scraped).toContain('traefik_service_retries_total{service="app@file"} 0');
-    expect(scraped).toMatch(/phoenix_service_stream_first_piece_seconds\{service="app@file",quantile="0.99"\} 0\.\d+/);
+    expect(scraped).toMatch(
+      /phoenix_service_stream_first_piece_seconds\{service="app@file",quantile="0.99"\} \d+\.\d+/,
+    );
   });
 });
 
@@ -221,7 +226,8 @@ describe('a client that leaves', () => {
       console.log(
         `client gone (${path}): the upstream sees it after ${took[20]!.toFixed(1)} ms at the median, ${took[38]!.toFixed(1)} at most of 95 %`,
       );
-      expect(took[20]!).toBeLessThan(20);
+      // The coarse clock, by which nothing of this may go, advances every 250 ms.
+      expect(took[20]!).toBeLessThan(100);
     }
   });
 });

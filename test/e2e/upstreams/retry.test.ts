@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readAccessLines } from '../../support/access-lines.ts';
 import { type HttpUpstream, startEchoServer, startHttpUpstream } from '../../support/http-upstreams.ts';
 import { startLoad } from '../../support/load.ts';
 import { answer, hang, startBlackHole, startMisbehaving } from '../../support/misbehaving.ts';
 import { freePort } from '../../support/ports.ts';
 import { startProxy } from '../../support/proxy.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { toolsMissing } from '../../support/tools.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { ask, balanced, services, statusOf } from './support.ts';
@@ -17,11 +17,13 @@ accessLog: {filePath: DIR/access.log, format: json}
 providers: {file: {filename: DIR/dynamic/dynamic.yml}}
 `;
 
+/** Ports that only root can listen on, and nobody does. */
+const REFUSING = ['http://127.0.0.1:9', 'http://127.0.0.2:9'] as const;
+
 describe('a connection that cannot be made', () => {
   it('goes to the next endpoint, POST too, and never to the same one again', async () => {
     await using echo = await startEchoServer('alive');
-    const dead = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
-    await using proxy = await startProxy({ dynamic: services(balanced([...dead, echo.url])), workers: 2 });
+    await using proxy = await startProxy({ dynamic: services(balanced([...REFUSING, echo.url])), workers: 2 });
     for (let i = 0; i < 12; i++) {
       const method = i % 2 === 0 ? 'GET' : 'POST';
       const response = await ask(proxy.port(), { method, ...(method === 'POST' ? { body: 'hello' } : {}) });
@@ -46,15 +48,12 @@ describe('a connection that cannot be made', () => {
 
   it('is counted, and said in the access log', async () => {
     await using echo = await startEchoServer('alive');
-    const dead = `http://127.0.0.1:${await freePort()}`;
-    await using proxy = await startProxy({ static: logged, dynamic: services(balanced([dead, echo.url])) });
+    await using proxy = await startProxy({ static: logged, dynamic: services(balanced([REFUSING[0], echo.url])) });
     for (let i = 0; i < 2; i++) expect((await ask(proxy.port())).status).toBe(200);
-    const lines = await waitFor('two lines', async () => {
-      const text = await readFile(join(proxy.dir, 'access.log'), 'utf8').catch(() => '');
-      const read = text.split('\n').filter((line) => line !== '');
-      return read.length >= 2 ? read : undefined;
+    const entries = await waitFor('two lines', () => {
+      const lines = readAccessLines(proxy.dir);
+      return lines.length >= 2 && lines;
     });
-    const entries = lines.map((line) => JSON.parse(line));
     expect(entries.map((entry) => entry.RetryAttempts ?? 0).sort()).toEqual([0, 1]);
     expect(entries.every((entry) => entry.ServiceURL === echo.url)).toBe(true);
     await waitFor('the count', async () => (await statusOf(proxy)).services[0]?.retries === 1);
@@ -97,8 +96,9 @@ describe('a request that was sent and got no byte back', () => {
       }),
     );
     await using _ = fail;
-    await using proxy = await startProxy({ dynamic: services(balanced([fail.url, fail.url])) });
+    // The budget grows from the proxy's start on.
     const started = performance.now();
+    await using proxy = await startProxy({ dynamic: services(balanced([fail.url, fail.url])) });
     const requests = 600;
     for (let i = 0; i < requests; i += 20) {
       await Promise.all(Array.from({ length: 20 }, () => ask(proxy.port())));
@@ -170,7 +170,8 @@ describe('timeouts', () => {
   it('firstByte: answers 504 for who never answers, or lets another answer', async () => {
     await using silent = await startMisbehaving(hang);
     await using echo = await startEchoServer('alive');
-    const timeouts = { firstByte: '200ms' };
+    // For the one that answers, too.
+    const timeouts = { firstByte: '1s' };
     await using proxy = await startProxy({
       dynamic: services(balanced([silent.url, echo.url], { timeouts })),
     });
@@ -195,9 +196,8 @@ describe('timeouts', () => {
   it('firstByte counts from the end of the request: a slow upload is no slow answer', async () => {
     await using echo = await startEchoServer('alive');
     await using proxy = await startProxy({
-      dynamic: services(balanced([echo.url], { timeouts: { firstByte: '300ms' } })),
+      dynamic: services(balanced([echo.url], { timeouts: { firstByte: '1s' } })),
     });
-    const { RawClient } = await import('../../support/raw-client.ts');
     await using client = await RawClient.connect({ port: proxy.port() });
     await client.write('POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\n');
     for (const byte of 'abcd') {
@@ -209,21 +209,21 @@ describe('timeouts', () => {
   });
 
   it('idle: cuts a response that stopped, not one that flows; total: cuts what was asked to be cut', async () => {
-    let beats = 0;
     await using dripping = await startHttpUpstream((request, response) => {
       response.writeHead(200, { 'Content-Type': 'text/plain' });
       if (request.url === '/stops') {
         response.write('half');
         return;
       }
+      let beats = 1;
+      response.write('beat\n');
       const timer = setInterval(() => {
-        beats++;
         response.write('beat\n');
-        if (request.url === '/flows' && beats >= 12) {
+        if (request.url === '/flows' && ++beats >= 12) {
           clearInterval(timer);
           response.end('done\n');
         }
-      }, 100);
+      }, 200);
       response.on('close', () => clearInterval(timer));
     });
     await using proxy = await startProxy({
@@ -232,9 +232,9 @@ describe('timeouts', () => {
           routers: {
             flows: { rule: 'Path(`/flows`)', service: 'app' },
             stops: { rule: 'Path(`/stops`)', service: 'app' },
-            total: { rule: 'Path(`/total`)', service: 'app', timeouts: { total: '500ms' } },
+            total: { rule: 'Path(`/total`)', service: 'app', timeouts: { total: '1s' } },
           },
-          services: { app: balanced([dripping.url], { timeouts: { idle: '600ms', firstByte: '5s' } }) },
+          services: { app: balanced([dripping.url], { timeouts: { idle: '2s', firstByte: '5s' } }) },
         },
       },
     });
@@ -244,7 +244,7 @@ describe('timeouts', () => {
     const cut = await ask(proxy.port(), { path: '/total' });
     expect(cut.complete).toBe(false);
     expect(cut.body.toString()).toContain('beat');
-    await waitFor('the upstream sees the end', () => dripping.open <= 2);
+    await waitFor('the upstream sees the end', () => dripping.open === 0);
   });
 });
 

@@ -46,5 +46,5 @@ export async function ask(
 /** What `proxy status --json` prints, asked over the control socket. */
 export async function statusOf(proxy: ProxyProcess): Promise<ProxyStatus> {
   const socket = `${proxy.env.RUNTIME_DIRECTORY}/${proxy.pid}/control.sock`;
-  return (await send(socket, 'status', {}, 5_000)).data as unknown as ProxyStatus;
+  return (await send(socket, 'status', {}, 30_000)).data as unknown as ProxyStatus;
 }
