@@ -87,12 +87,12 @@ async function send(request: RequestCase, expectation: Expectation, mode: Mode):
   // A request that is served where it must not be is known at once; only silence is worth a long wait.
   const isServed = (): boolean => outcome !== 'served' && finals()[0] === 200;
   if (mustClose)
-    await client.waitUntil('the connection to be closed', () => client.closed !== 'no' || isServed(), 8_000);
+    await client.waitUntil('the connection to be closed', () => client.closed !== 'no' || isServed(), 20_000);
   else
     await client.waitUntil(
       `${methods.length} answers`,
       () => finals().length >= methods.length || client.closed !== 'no',
-      8_000,
+      20_000,
     );
   const refusedAfterAll = outcome === 'either' && finals()[0] !== 200;
   const closed = refusedAfterAll ? await client.closes() : client.closed !== 'no';

@@ -119,12 +119,8 @@ function expectSeen(responses: readonly RawResponse[], sees: ClientSees): void {
 
 async function expectNoReuse({ outcome }: ResponseCase, poisoned: readonly UpstreamConnection[]): Promise<void> {
   if (outcome !== 'passed') {
-    await waitFor(
-      'the proxy to close the poisoned connection',
-      () => poisoned.every((c) => c.closed !== 'no' || c.socket.destroyed),
-      {
-        timeoutMs: 5_000,
-      },
+    await waitFor('the proxy to close the poisoned connection', () =>
+      poisoned.every((c) => c.closed !== 'no' || c.socket.destroyed),
     );
   }
   const { responses } = await sendRaw({ port: underTest.port, chunks: [NEXT] });

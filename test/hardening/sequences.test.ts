@@ -108,10 +108,13 @@ describe('heads and bodies in packets of their own', () => {
     const before = targets().length;
     await using client = await connect();
     await client.write(`POST /case HTTP/1.1\r\n${HOST}\r\nTransfer-Encoding: chunked\r\n\r\n`);
-    await waitFor('the head upstream', () => underTest.upstream.connections.some((c) => c.pending.length > 0));
+    const halves = () => underTest.upstream.connections.filter((c) => c.closed === 'no' && c.pending.length > 0);
+    await waitFor('the head upstream', () => halves().length > 0);
     await client.write(bytes);
     expect(await client.closes()).toBe(true);
     expect(client.split().responses.map(({ status }) => status)).toEqual([400]);
+    // Also for the next one, who waits for a half of its own.
+    await waitFor('the upstream connection to be closed', () => halves().length === 0);
     expect(targets()).toHaveLength(before);
   });
 });

@@ -65,7 +65,6 @@ export async function unfinishedAreClosed({ upstream }: UnderTest): Promise<void
     'the proxy to close upstream connections with half a request',
     () => upstream.connections.every((connection) => connection.pending.length === 0 || connection.closed !== 'no'),
     {
-      timeoutMs: 5_000,
       describe: () => upstream.connections.map((c) => JSON.stringify(c.pending.toString('latin1'))).join('\n'),
     },
   );

@@ -56,7 +56,7 @@ def fetch():
         url = line.strip()
         parts = urllib.parse.urlsplit(url)
         result = {"id": url, "status": 0, "body": "", "error": ""}
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=5)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
         try:
             connection.request("GET", parts.path)
             response = connection.getresponse()

@@ -98,7 +98,7 @@ function nodeClient(): ReadingClient {
     name: 'llhttp',
     get: (url) =>
       new Promise((resolve) => {
-        const request = http.get(url, { agent: false, insecureHTTPParser: false, timeout: 5_000 }, (response) => {
+        const request = http.get(url, { agent: false, insecureHTTPParser: false, timeout: 60_000 }, (response) => {
           const pieces: Buffer[] = [];
           const done = (error: string): void =>
             resolve({ status: response.statusCode!, body: Buffer.concat(pieces).toString('latin1'), error });

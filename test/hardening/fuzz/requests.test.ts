@@ -56,11 +56,7 @@ async function disagreement(peer: Peer, bytes: string): Promise<string | null> {
     [...client.received.toString('latin1').matchAll(/HTTP\/1\.1 ([2-5]\d\d) /g)].map((match) => Number(match[1]));
   const wanted = model.statuses.map(Number);
   const hangs = await client
-    .waitUntil(
-      'the answers',
-      () => client.closed !== 'no' || (finals().length >= wanted.length && !model.closed),
-      10_000,
-    )
+    .waitUntil('the answers', () => client.closed !== 'no' || (finals().length >= wanted.length && !model.closed))
     .then(
       () => false,
       () => true,

@@ -66,7 +66,7 @@ type read struct {
 
 func fetch() {
 	client := &http.Client{
-		Timeout:       5 * time.Second,
+		Timeout:       60 * time.Second,
 		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
