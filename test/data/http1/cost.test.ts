@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuTime } from '../../support/cpu-time.ts';
 import { runCodec } from './fake-socket.ts';
 
 /** The defaults of an entry point. */
@@ -58,9 +59,10 @@ describe('what a client may send costs no more than its length', () => {
     let best = Number.POSITIVE_INFINITY;
     // The best of several: a loaded machine is no finding.
     for (let n = 0; n < 5 && best > 20; n++) {
-      const since = performance.now();
-      runCodec([bytes], LIMITS);
-      best = Math.min(best, performance.now() - since);
+      best = Math.min(
+        best,
+        cpuTime(() => runCodec([bytes], LIMITS)),
+      );
     }
     expect(best, 'milliseconds').toBeLessThan(60);
   });
@@ -72,9 +74,10 @@ describe('what a client may send costs no more than its length', () => {
     );
     let best = Number.POSITIVE_INFINITY;
     for (let n = 0; n < 5 && best > 20; n++) {
-      const since = performance.now();
-      runCodec(pieces, LIMITS);
-      best = Math.min(best, performance.now() - since);
+      best = Math.min(
+        best,
+        cpuTime(() => runCodec(pieces, LIMITS)),
+      );
     }
     expect(best, 'milliseconds').toBeLessThan(120);
   });
