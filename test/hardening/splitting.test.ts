@@ -59,8 +59,9 @@ describe('a redirect', () => {
         port: proxy.port(),
         chunks: [`GET ${target} HTTP/1.1\r\nHost: a.test\r\n\r\n`],
       });
-      const location = responses[0]?.header('location');
-      if (location !== undefined) expect(new URL(location).host).toBe('a.test');
+      // Above the prefix there is no router.
+      if (target.includes('/..')) expect(responses[0]?.status).toBe(404);
+      else expect(new URL(responses[0]!.header('location')!).host).toBe('a.test');
     }
   });
 });
