@@ -3,14 +3,35 @@
  * monotonic clock, advanced every {@link RESOLUTION_MS}.
  */
 export const RESOLUTION_MS = 250;
+/** What one step of {@link clock.awake} counts at most. */
+const LONGEST_STEP_MS = 2 * RESOLUTION_MS;
 
-export const clock = { now: Math.trunc(performance.now()) };
+const begun = performance.now();
+
+export const clock = {
+  now: Math.trunc(begun),
+  /**
+   * As `now`, without the time in which this process did not run: it was stopped, its machine slept, or it got no processor.
+   * What peers sent meanwhile waits to be read, so the silence of a peer is measured by this.
+   */
+  awake: Math.trunc(begun),
+};
+
+/** performance.now() at the last step. */
+let steppedAt = begun;
+
+/** {@link clock.awake} as it would be if it were advanced now: for deadlines that must not come early. */
+export function awakeNow(): number {
+  return clock.awake + Math.min(performance.now() - steppedAt, LONGEST_STEP_MS);
+}
 
 type Tick = (now: number) => void;
 const ticks = new Set<Tick>();
 
 setInterval(() => {
-  clock.now = Math.trunc(performance.now());
+  clock.awake = awakeNow();
+  steppedAt = performance.now();
+  clock.now = Math.trunc(steppedAt);
   for (const tick of ticks) tick(clock.now);
 }, RESOLUTION_MS).unref();
 
@@ -18,4 +39,16 @@ setInterval(() => {
 export function onTick(tick: Tick): () => void {
   ticks.add(tick);
   return () => ticks.delete(tick);
+}
+
+/** As setTimeout, in {@link clock.awake}. @returns cancels it */
+export function afterAwake(ms: number, act: () => void): () => void {
+  const due = awakeNow() + ms;
+  const look = (): void => {
+    const left = due - awakeNow();
+    if (left <= 0) act();
+    else timer = setTimeout(look, left);
+  };
+  let timer = setTimeout(look, ms);
+  return () => clearTimeout(timer);
 }

@@ -3,7 +3,7 @@ import type { ConnectionCounts } from '../core/connection-counts.ts';
 import { type ErrorCode, ProxyError } from '../core/errors.ts';
 import type { EntryPointSnapshot } from '../core/snapshot.ts';
 import type { LiveChallenges } from './challenges.ts';
-import { onTick } from './clock.ts';
+import { afterAwake, clock, onTick } from './clock.ts';
 import type { Exchange, Peer, PeerTls } from './exchange.ts';
 import { type Http1Service, ServerConnection } from './http1/server-connection.ts';
 import { type Excess, OpenConnections } from './open-connections.ts';
@@ -51,7 +51,8 @@ export class Listener {
   readonly #stopTicking: () => void;
   readonly #open = new OpenConnections();
   readonly #toldAt: Record<Excess | 'descriptors', number> = { total: 0, address: 0, descriptors: 0 };
-  #retiring = false;
+  /** It accepts no more. */
+  #ending = false;
   accepted = 0;
 
   constructor(entryPoint: string, host: ListenerHost) {
@@ -85,14 +86,14 @@ export class Listener {
       host.log('error', `entry point ${entryPoint}: ${error.message}`, { entryPoint });
       if (!this.#server.listening) host.deaf(entryPoint, error.code ?? 'UNKNOWN');
     });
-    this.#stopTicking = onTick((now) => this.#tick(this.#connections.values(), now));
+    this.#stopTicking = onTick(() => this.#tick(this.#connections.values(), clock.awake));
   }
 
   /** A thousand deadlines that pass together must not keep everybody else waiting: so many, then it is others' turn. */
   #tick(connections: Iterator<ServerConnection>, now: number): void {
     let acted = 0;
     for (let next = connections.next(); next.done !== true; next = connections.next()) {
-      if (this.#retiring) next.value.drainWhenQuiet(now - QUIET_MS);
+      if (this.#ending) next.value.closeWhenQuiet(now - QUIET_MS);
       if (next.value.tick(now) && ++acted === TICK_BATCH) {
         setImmediate(() => this.#tick(connections, now));
         return;
@@ -126,22 +127,22 @@ export class Listener {
     this.#service.draining = true;
   }
 
-  /** Accepts no more, and lets go of what is idle. */
+  /** As {@link retire}, in haste: a TLS handshake under way has a moment to end. */
   drain(): void {
-    this.#service.draining = true;
-    if (this.#server.listening) this.#server.close();
-    for (const connection of this.#connections) connection.drain();
-    for (const socket of this.#handshaking) socket.destroy();
+    this.retire();
+    afterAwake(QUIET_MS, () => {
+      for (const socket of this.#handshaking) socket.destroy();
+    });
   }
 
   /**
-   * Accepts no more; another worker does. A connection that is in use is told with its next answer that it ends, and one that
-   * is quiet is closed: a client that was about to use it would see its request fail.
+   * Accepts no more. A connection that is in use is told with its next answer that it ends, and one that is quiet is closed: a
+   * client that was about to use it would see its request fail.
    */
   retire(): void {
     this.#service.draining = true;
-    this.#retiring = true;
-    this.#server.close();
+    this.#ending = true;
+    if (this.#server.listening) this.#server.close();
   }
 
   /** Cuts what is left. */

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accepts, startChild } from '../support/child.ts';
 import { type HttpUpstream, startEchoServer, startHttpUpstream, startSlowServer } from '../support/http-upstreams.ts';
@@ -73,6 +76,28 @@ describe('SIGTERM', () => {
     expect(await exit).toEqual({ code: 0, signal: null });
     expect(performance.now() - from).toBeGreaterThanOrEqual(4_900);
     expect(await socket.raw.closes()).toBe(true);
+  });
+
+  it('answers who has connected by then, or is in the TLS handshake, and asks within a moment', async () => {
+    await using proxy = await startProxy({
+      static: { ...lifeCycle(10), entryPoints: { web: {}, websecure: { http: { tls: {} } } } },
+      dynamic: allTo(echo.url),
+    });
+    await using plain = await RawClient.connect({ port: proxy.port('web') });
+    const carrier = connect(proxy.port('websecure'), '127.0.0.1');
+    await once(carrier, 'connect');
+    // What has connected is accepted by now.
+    expect((await sendRaw({ port: proxy.port('web'), chunks: [GET] })).responses[0]?.status).toBe(200);
+    const exit = proxy.stop(30_000);
+    await proxy.waitForOutput(/stopping: requests under way/);
+    await waitFor('it to accept no more', async () => !(await accepts('127.0.0.1', proxy.port('web'))));
+    await using secure = new RawClient(connectTls({ socket: carrier, rejectUnauthorized: false }));
+    for (const client of [plain, secure]) await client.write(GET);
+    for (const client of [plain, secure]) {
+      const { responses } = await client.waitForResponses(1);
+      expect([responses[0]?.status, responses[0]?.header('connection')]).toEqual([200, 'close']);
+    }
+    expect(await exit).toEqual({ code: 0, signal: null });
   });
 
   it('goes on accepting for requestAcceptGraceTimeout, while ping says that it ends', async () => {

@@ -36,7 +36,7 @@ export interface Http1Service extends RequestRules {
   lifetime: { readonly maxRequests: number; readonly maxAgeMs: number };
   /** Milliseconds, 0 = off. */
   timeouts: { readonly headerMs: number; readonly bodyIdleMs: number; readonly keepAliveMs: number };
-  /** No further request is taken on any connection. */
+  /** Every response that begins says that it is the last of its connection. */
   draining: boolean;
   dispatch(exchange: Exchange): void;
   finished(exchange: Exchange): void;
@@ -93,7 +93,7 @@ export class ServerConnection implements ClientStream {
   #upgradeAsked = false;
   #requests = 0;
 
-  /** When something must have happened, on the coarse clock; 0 = no deadline. */
+  /** When something must have happened, by `clock.awake` as all that follows; 0 = no deadline. */
   #deadline: number;
   #lastRead: number;
   #stalledAt = 0;
@@ -111,7 +111,7 @@ export class ServerConnection implements ClientStream {
     this.peer = peer;
     this.#service = service;
     this.#onClose = onClose;
-    this.#lastRead = clock.now;
+    this.#lastRead = clock.awake;
     this.#deadline = after(service.timeouts.headerMs);
     this.#readsInto = readInto(socket, this.#nextRead, this.#onRead);
     // For what was read before, and for a Node whose reads cannot be had so.
@@ -127,25 +127,20 @@ export class ServerConnection implements ClientStream {
     return this.#exchange !== null || this.#reader.begun || this.#tunnel;
   }
 
-  /** No request after the one under way; an idle connection is closed now. */
-  drain(): void {
-    if (this.busy || this.#closing) return;
-    this.#close();
-  }
-
-  /** As {@link drain}, where no request came since `since` on the coarse clock. */
-  drainWhenQuiet(since: number): void {
-    if (this.#lastRead <= since) this.drain();
+  /** Closes it where it is idle, and nothing came since `since` of `clock.awake`. */
+  closeWhenQuiet(since: number): void {
+    if (this.#lastRead <= since && !this.busy && !this.#closing) this.#close();
   }
 
   /** Ends it at once, whatever is under way. */
   destroy(): void {
     if (!this.#tunnel) this.#gone('the time for what was under way was over', 'PROXY_DRAINING');
-    this.socket.destroy();
+    this.#cut();
   }
 
   /**
    * Called each time the coarse clock advances.
+   * @param now its `awake`
    * @returns whether its time was up, and something was done about it
    */
   tick(now: number): boolean {
@@ -168,7 +163,7 @@ export class ServerConnection implements ClientStream {
       this.#stalledAt = now;
     } else if (now - this.#stalledAt > idle) {
       this.#gone('the client stopped reading');
-      this.socket.destroy();
+      this.#cut();
       return true;
     }
     return false;
@@ -201,7 +196,7 @@ export class ServerConnection implements ClientStream {
   };
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#lastRead = clock.now;
+    this.#lastRead = clock.awake;
     if (this.#closing) {
       this.#lingered += chunk.length;
       // A reset would take the response from a client that is still writing: it is left to wait until the deadline.
@@ -384,7 +379,7 @@ export class ServerConnection implements ClientStream {
   #resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#lastRead = clock.now;
+    this.#lastRead = clock.awake;
     this.socket.resume();
   }
 
@@ -442,13 +437,11 @@ export class ServerConnection implements ClientStream {
     const exchange = this.#exchange;
     if (exchange !== null) {
       exchange.error ??= error;
-      const writer = this.#response;
-      const reset = writer.state === 'started' && writer.endsByClose;
-      writer.breakOff();
+      const unended = this.#unended;
+      this.#response.breakOff();
       this.#leave();
       exchange.finish();
-      // Where the end of the connection ends the body, only a reset says that this was not it.
-      if (reset) {
+      if (unended) {
         resetConnection(this.socket);
         return;
       }
@@ -497,14 +490,15 @@ export class ServerConnection implements ClientStream {
     exchange.finish();
     // Bytes behind a request for an upgrade that was not granted are no request (they were meant for the other protocol).
     const strayUpgrade = this.#upgradeAsked && !this.#stash.empty;
-    if (!this.#keepAlive || strayUpgrade || this.#service.draining) {
+    // Also while everything ends: who was not told by this answer that it was the last may have asked again.
+    if (!this.#keepAlive || strayUpgrade) {
       // More may be on its way from a client that did not ask for the close: a reset could take the response from it.
       this.#close(!this.#clientCloses || !this.#stash.empty);
       return;
     }
     this.#body = null;
     this.#deadline = after(this.#service.timeouts.keepAliveMs);
-    this.#lastRead = clock.now;
+    this.#lastRead = clock.awake;
     if (this.#stash.empty) {
       this.#resume();
     } else if (!this.#reading && !this.socket.writableNeedDrain) {
@@ -535,6 +529,17 @@ export class ServerConnection implements ClientStream {
     socket.end();
     this.#paused = false;
     socket.resume();
+  }
+
+  /** A response is under way that the end of the connection ends: only a reset says that this was not it. */
+  get #unended(): boolean {
+    return this.#response.state === 'started' && this.#response.endsByClose;
+  }
+
+  /** Ends the connection at once, whatever is under way or still to be written. */
+  #cut(): void {
+    if (this.#unended || (this.#response.endsByClose && this.#out.pending > 0)) resetConnection(this.socket);
+    else this.socket.destroy();
   }
 
   #refuse(refusal: Refusal): void {
@@ -608,10 +613,10 @@ export class ServerConnection implements ClientStream {
     }
     if (pending !== this.#stalledLength) {
       this.#stalledLength = pending;
-      this.#stalledAt = clock.now;
+      this.#stalledAt = clock.awake;
     }
     const idle = this.#service.timeouts.bodyIdleMs;
-    if (idle === 0 || clock.now - this.#stalledAt <= idle) this.#deadline = after(LINGER_MS);
+    if (idle === 0 || clock.awake - this.#stalledAt <= idle) this.#deadline = after(LINGER_MS);
     // A FIN would say that this was all.
     else resetConnection(this.socket);
   }
@@ -626,9 +631,14 @@ export class ServerConnection implements ClientStream {
         return;
       }
       // Answers to what it asked before, that this turn has not written yet; of the one under way no more is said.
+      const unended = this.#unended;
       this.#response.breakOff();
       this.#out.flush();
       this.#gone(CLIENT_CLOSED);
+      if (unended) {
+        resetConnection(this.socket);
+        return;
+      }
     }
     this.socket.destroySoon();
   };
@@ -659,5 +669,5 @@ export class ServerConnection implements ClientStream {
 }
 
 function after(ms: number): number {
-  return ms === 0 ? 0 : clock.now + ms;
+  return ms === 0 ? 0 : clock.awake + ms;
 }

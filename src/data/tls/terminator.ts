@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket, TLSSocketOptions } from 'node:tls';
 import { ACME_TLS_ALPN } from '../../core/tls/alpn.ts';
+import { afterAwake } from '../clock.ts';
 import type { EntryPointTls } from './certificate-store.ts';
 import { judgeClientCertificate } from './client-certificate.ts';
 import type { CompiledOptions } from './compiled-options.ts';
@@ -101,7 +102,7 @@ export class TlsTerminator {
       if (settled) return false;
       settled = true;
       this.#pending--;
-      clearTimeout(timer);
+      cancelTimer();
       stopPeeking();
       socket.off('end', onEnd);
       socket.off('close', onEnd);
@@ -209,7 +210,7 @@ export class TlsTerminator {
     };
 
     this.#pending++;
-    const timer = setTimeout(() => fail('timeout', `no handshake within ${this.#timeoutMs} ms`), this.#timeoutMs);
+    const cancelTimer = afterAwake(this.#timeoutMs, () => fail('timeout', `no handshake within ${this.#timeoutMs} ms`));
     const stopPeeking = peekClientHello(socket, onHello);
     socket.on('error', onError);
     socket.on('close', onEnd);

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
 import { LARGE_BUFFERS, takeKept } from '../chunk-memory.ts';
+import { awakeNow } from '../clock.ts';
 import { takeConnectionField } from '../headers/connection-field.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import { ChunkedDecoder } from '../http1/chunked.ts';
@@ -112,9 +113,9 @@ export class UpstreamConnection {
   /** Milliseconds, 0 = no limit: until the response begins, and between two pieces of it. */
   #firstByteMs = 0;
   #idleMs = 0;
-  /** performance.now() from which it is too late to begin, or to go on; 0 = no limit. Looked at when the coarse clock advances: never early. */
+  /** `clock.awake` from which it is too late to begin, or to go on; 0 = no limit. Looked at when the coarse clock advances: never early. */
   #deadline = 0;
-  /** Bytes of the request that wait to be written, and since when on the coarse clock they are as many. */
+  /** Bytes of the request that wait to be written, and since when by `clock.awake` they are as many. */
   #stalledLength = 0;
   #stalledAt = 0;
 
@@ -188,7 +189,7 @@ export class UpstreamConnection {
   limit(firstByteMs: number, idleMs: number): void {
     this.#firstByteMs = firstByteMs;
     this.#idleMs = idleMs;
-    if (this.#sent && firstByteMs > 0) this.#deadline = performance.now() + firstByteMs;
+    if (this.#sent && firstByteMs > 0) this.#deadline = awakeNow() + firstByteMs;
   }
 
   /** @returns false when the upstream does not take it as fast as it comes */
@@ -202,7 +203,7 @@ export class UpstreamConnection {
 
   endBody(trailers: string): void {
     this.#sent = true;
-    if (this.#firstByteMs > 0 && this.#state === 'head') this.#deadline = performance.now() + this.#firstByteMs;
+    if (this.#firstByteMs > 0 && this.#state === 'head') this.#deadline = awakeNow() + this.#firstByteMs;
     if (this.#deaf) return;
     if (this.#chunkedRequest) this.#out.hold(`0\r\n${trailers}\r\n`);
     this.#out.flushLater();
@@ -222,7 +223,7 @@ export class UpstreamConnection {
 
   resume(): void {
     this.#paused = false;
-    if (this.#idleMs > 0 && this.#state === 'body') this.#deadline = performance.now() + this.#idleMs;
+    if (this.#idleMs > 0 && this.#state === 'body') this.#deadline = awakeNow() + this.#idleMs;
     this.socket.resume();
   }
 
@@ -233,7 +234,7 @@ export class UpstreamConnection {
     this.socket.destroy();
   }
 
-  /** Called each time the coarse clock advances: the response did not begin, or go on, in time. */
+  /** Called each time the coarse clock advances: the response did not begin, or go on, in time. @param now its `awake` */
   tick(now: number, address: string): void {
     if (this.#state === 'head' && !this.#sent) this.#watchUpload(now, address);
     if (this.#deadline === 0 || now < this.#deadline) return;
@@ -282,7 +283,7 @@ export class UpstreamConnection {
       if (pos < 0) return;
     }
     if (this.#state === 'body') {
-      if (this.#idleMs > 0) this.#deadline = performance.now() + this.#idleMs;
+      if (this.#idleMs > 0) this.#deadline = awakeNow() + this.#idleMs;
       this.#readBody(buf, pos, n);
     }
     this.#receiver?.onPause();
@@ -369,7 +370,7 @@ export class UpstreamConnection {
       receiver.onInform(head);
       return this.#receiver === receiver ? end : -1;
     }
-    this.#deadline = this.#idleMs > 0 ? performance.now() + this.#idleMs : 0;
+    this.#deadline = this.#idleMs > 0 ? awakeNow() + this.#idleMs : 0;
     this.#kind = head.body;
     this.#left = head.length;
     this.#state = 'body';

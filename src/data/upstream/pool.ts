@@ -1,7 +1,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { ProxyError } from '../../core/errors.ts';
-import { clock, RESOLUTION_MS } from '../clock.ts';
+import { afterAwake, clock, RESOLUTION_MS } from '../clock.ts';
 import { Addresses, type Resolve } from './addresses.ts';
 import { type ConnectionOwner, ReadBuffer, UpstreamConnection } from './connection.ts';
 import { keepAfterWriteError } from './keep-reading.ts';
@@ -114,21 +114,19 @@ export class UpstreamPool implements ConnectionOwner {
         })
       : this.#connectTls(target.tls!);
     if (!raw) keepAfterWriteError(socket);
-    const timer =
+    const cancelTimer =
       timeoutMs > 0
-        ? setTimeout(
-            () =>
-              fail(
-                new ProxyError('UPSTREAM_CONNECT_TIMEOUT', `no connection to ${target.address} within ${timeoutMs} ms`),
-              ),
-            timeoutMs,
+        ? afterAwake(timeoutMs, () =>
+            fail(
+              new ProxyError('UPSTREAM_CONNECT_TIMEOUT', `no connection to ${target.address} within ${timeoutMs} ms`),
+            ),
           )
         : null;
     const settle = (): boolean => {
       if (!pending) return false;
       pending = false;
       this.#connecting.delete(waiter);
-      if (timer !== null) clearTimeout(timer);
+      cancelTimer?.();
       socket.removeListener('error', onError);
       socket.removeListener('close', onClose);
       socket.removeListener(plain ? 'connect' : 'secureConnect', onConnect);
@@ -228,7 +226,7 @@ export class UpstreamPool implements ConnectionOwner {
       for (const connection of this.#idle.splice(0, old)) connection.destroy();
     }
     this.#trim(now);
-    for (const connection of this.#all) connection.tick(now, address);
+    for (const connection of this.#all) connection.tick(clock.awake, address);
     if (this.#addresses === null || this.size === 0) return;
     this.#addresses.refresh();
     for (const connection of this.#idle.filter((one) => this.#moved(one))) connection.destroy();

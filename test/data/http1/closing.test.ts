@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { clock } from '../../../src/data/clock.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
@@ -34,26 +34,29 @@ const service: Http1Service = {
   dispatch: (exchange) => exchange.reply(200, HeaderList.of(), 'x'.repeat(100)),
 };
 
-const { now } = clock;
+const { awake } = clock;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
   vi.useRealTimers();
-  clock.now = now;
+  clock.awake = awake;
 });
 
+const LAST = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
 /** A connection whose last response is written, with `pending` bytes that the client has not taken. */
-function closing(pending: number) {
+function closing(pending: number, request = LAST, host: Http1Service = service) {
   const socket = new ClosingSocket();
-  const connection = new ServerConnection(socket as unknown as Socket, PEER, service, () => undefined);
+  const connection = new ServerConnection(socket as unknown as Socket, PEER, host, () => undefined);
   socket.writableLength = pending;
-  socket.emit('data', Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'));
+  socket.emit('data', Buffer.from(request));
   turn.end();
   return {
     socket,
+    connection,
     pass(ms: number): void {
-      for (const until = clock.now + ms; clock.now < until; ) {
-        clock.now += 250;
-        connection.tick(clock.now);
+      for (const until = clock.awake + ms; clock.awake < until; ) {
+        clock.awake += 250;
+        connection.tick(clock.awake);
       }
     },
   };
@@ -77,4 +80,98 @@ it('a client that takes nothing of it for the read timeout is told by a reset th
   expect(socket.destroyed).toBe(false);
   pass(5_000);
   expect([socket.destroyed, socket.reset]).toEqual([true, true]);
+});
+
+describe('a response that the end of the connection ends', () => {
+  const REQUEST = 'GET / HTTP/1.0\r\nHost: a\r\n\r\n';
+  const unended: Http1Service = {
+    ...service,
+    dispatch: (exchange) => {
+      exchange.start({ status: 200, reason: 'OK', headers: HeaderList.of(), body: 'chunked', length: 0 });
+      exchange.response.data(Buffer.from('some of it'));
+    },
+  };
+  const whole: Http1Service = {
+    ...unended,
+    dispatch: (exchange) => {
+      unended.dispatch(exchange);
+      exchange.response.end(null);
+    },
+  };
+
+  it('is ended by a reset where the client reads no more of it', () => {
+    const { socket, pass } = closing(100_000, REQUEST, unended);
+    pass(IDLE_MS + 1_000);
+    expect(socket.reset).toBe(true);
+  });
+
+  it('is ended by a reset where the time for what is under way is over', () => {
+    const { socket, connection } = closing(0, REQUEST, unended);
+    connection.destroy();
+    expect(socket.reset).toBe(true);
+  });
+
+  it('is ended by a reset where the client closes its side before all has come', () => {
+    const { socket } = closing(0, REQUEST, unended);
+    socket.emit('end');
+    expect(socket.reset).toBe(true);
+  });
+
+  it('is ended by a reset where some of it is still to be written, and in good order where nothing is', () => {
+    const ends = [100_000, 0].map((pending) => {
+      const { socket, connection } = closing(pending, REQUEST, whole);
+      connection.destroy();
+      return [socket.destroyed, socket.reset];
+    });
+    expect(ends).toEqual([
+      [true, true],
+      [true, false],
+    ]);
+  });
+});
+
+describe('where everything begins to end while an answer is under way', () => {
+  const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  /** The first answer begins before, and ends when told to. */
+  function endingWithin(requests: string) {
+    let end = (): void => {};
+    const host: Http1Service = {
+      ...service,
+      dispatch: (exchange) => {
+        exchange.start({ status: 200, reason: 'OK', headers: HeaderList.of(), body: 'none', length: 0 });
+        end = () => exchange.response.end(null);
+        if (host.draining) end();
+      },
+    };
+    const { socket, connection } = closing(0, requests, host);
+    host.draining = true;
+    end();
+    turn.end();
+    return { socket, connection };
+  }
+  const said = (socket: ClosingSocket) => [...socket.output.matchAll(/HTTP\/1.1 200|Connection: close/g)].map(String);
+  const closed = (socket: ClosingSocket) => socket.ended || socket.destroyed;
+
+  it('the client that has asked again gets that answer too, and is told by it', () => {
+    const { socket } = endingWithin(GET + GET);
+    expect(said(socket)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'Connection: close']);
+    expect(closed(socket)).toBe(true);
+  });
+
+  it('the client may ask a moment later, and is closed after that', () => {
+    const { socket, connection } = endingWithin(GET);
+    connection.closeWhenQuiet(clock.awake - 1_000);
+    expect(closed(socket)).toBe(false);
+    socket.emit('data', Buffer.from(GET));
+    turn.end();
+    expect(said(socket)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'Connection: close']);
+    expect(closed(socket)).toBe(true);
+  });
+
+  it('the client that asks nothing more is closed', () => {
+    const { socket, connection } = endingWithin(GET);
+    clock.awake += 1_000;
+    connection.closeWhenQuiet(clock.awake - 1_000);
+    expect(closed(socket)).toBe(true);
+  });
 });

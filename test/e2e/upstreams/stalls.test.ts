@@ -4,6 +4,7 @@ import { startMisbehaving } from '../../support/misbehaving.ts';
 import { startProxy } from '../../support/proxy.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { allTo } from '../setup.ts';
+import { statusOf } from './support.ts';
 
 /** Of the service; each case would wait for ever if its own did not count. */
 const timeouts = { connect: '1s', firstByte: '800ms', idle: '800ms' };
@@ -55,4 +56,27 @@ it('a request whose body is still buffered when its server leaves the configurat
   await client.write('world');
   expect((await client.waitForResponses(1)).responses.at(-1)?.status).toBe(504);
   expect([silent.accepted, other.accepted]).toEqual([1, 0]);
+});
+
+it('a worker that does not run for longer than the timeouts does not take that for the silence of others', async () => {
+  const piece = Buffer.alloc(10_000, 'x');
+  await using upstream = await startMisbehaving((socket) => {
+    socket.once('data', async () => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n');
+      for (let i = 0; i < 30; i++) {
+        socket.write(piece);
+        await sleep(100);
+      }
+    });
+  });
+  await using proxy = await startProxy({ dynamic: allTo(upstream.url, { timeouts: { idle: '2s' } }) });
+  await using client = await RawClient.connect({ port: proxy.port() });
+  await client.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  await sleep(500);
+  const worker = (await statusOf(proxy)).workers[0]!.pid;
+  process.kill(worker, 'SIGSTOP');
+  await sleep(4_000);
+  process.kill(worker, 'SIGCONT');
+  const [response] = (await client.waitForResponses(1)).responses;
+  expect([response?.status, response?.body.length]).toEqual([200, 300_000]);
 });
