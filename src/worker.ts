@@ -265,7 +265,7 @@ class Worker implements ListenerHost {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#log.error(`uncaught exception, this worker drains and is replaced: ${text}`);
     if (this.#end !== 'none') return;
-    setTimeout(() => this.leave(1), 10_000);
+    setTimeout(() => process.exit(1), 10_000);
     this.#end = 'draining';
     for (const listener of this.#listeners.values()) listener.drain();
     setInterval(() => {
@@ -274,13 +274,9 @@ class Worker implements ListenerHost {
     }, 20);
   }
 
-  /** Ends the process now. What is cut by that is told apart from what was complete. */
-  leave(code: number): void {
-    try {
-      for (const listener of this.#listeners.values()) listener.destroy();
-    } finally {
-      process.exit(code);
-    }
+  /** The process ends: what that cuts is told apart from what was complete. */
+  cut(): void {
+    for (const listener of this.#listeners.values()) listener.destroy();
   }
 
   /** The other workers count with these. */
@@ -322,7 +318,8 @@ if (cluster.isPrimary) throw new Error('worker.ts is started by the primary');
 const worker = new Worker();
 process.on('message', (message: ToWorker, handle: unknown) => worker.receive(message, handle));
 // Without its primary a worker has nobody to hand its entry points on to.
-process.on('disconnect', () => worker.leave(0));
+process.on('disconnect', () => process.exit(0));
+process.on('exit', () => worker.cut());
 process.on('uncaughtException', (error) => worker.crash(error));
 process.on('unhandledRejection', (error) => worker.crash(error));
 // The primary decides when workers stop; a terminal's Ctrl-C reaches the whole group.

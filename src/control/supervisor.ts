@@ -552,12 +552,15 @@ export class Supervisor {
     this.#rate.note(this.#requests, now);
     for (const member of this.#members.values()) {
       // Who was stopped as a whole (a suspended machine) must not blame its workers.
-      if (late > 2 * CHECK_EVERY_MS) member.heardAt = Math.min(now, member.heardAt + late);
+      if (late > 2 * CHECK_EVERY_MS) {
+        member.heardAt = Math.min(now, member.heardAt + late);
+        member.forkedAt = Math.min(now, member.forkedAt + late);
+      }
       if (member.state === 'starting') {
         // It waits for what it is to serve.
         if (this.#snapshot === null) continue;
         const startMs = this.#options.startMs ?? START_MS;
-        if (Date.now() - member.startedAt > startMs) member.kill(`it did not serve within ${startMs} ms of its start`);
+        if (now - member.forkedAt > startMs) member.kill(`it did not serve within ${startMs} ms of its start`);
       } else if (member.state === 'serving' && now - member.heardAt > this.#silenceMs) {
         member.kill(`its event loop hangs: not a word for ${Math.round(now - member.heardAt)} ms`);
       }

@@ -20,7 +20,8 @@ export class WorkerProcess {
   /** The revision of the ACME challenges that it knows. */
   challenged = 0;
   report: Report | null = null;
-  /** performance.now() when it was last heard. */
+  /** performance.now() when it was forked, and when it was last heard; later by what the primary did not run for. */
+  forkedAt = performance.now();
   heardAt = performance.now();
   /** Why it was ended on purpose, for the log. */
   endedFor: string | null = null;

@@ -53,6 +53,8 @@ export class Listener {
   readonly #toldAt: Record<Excess | 'descriptors', number> = { total: 0, address: 0, descriptors: 0 };
   /** It accepts no more. */
   #ending = false;
+  /** Connections that came, let in or not. */
+  #came = 0;
   accepted = 0;
 
   constructor(entryPoint: string, host: ListenerHost) {
@@ -127,22 +129,38 @@ export class Listener {
     this.#service.draining = true;
   }
 
-  /** As {@link retire}, in haste: a TLS handshake under way has a moment to end. */
-  drain(): void {
-    this.retire();
-    afterAwake(QUIET_MS, () => {
-      for (const socket of this.#handshaking) socket.destroy();
-    });
-  }
-
   /**
    * Accepts no more. A connection that is in use is told with its next answer that it ends, and one that is quiet is closed: a
    * client that was about to use it would see its request fail.
    */
+  drain(): void {
+    this.#end();
+    this.#acceptRest(clock.awake + QUIET_MS, -1);
+    // Who has not begun with TLS by then is not about to.
+    afterAwake(QUIET_MS, () => {
+      for (const socket of this.#handshaking) if (socket.bytesRead === 0) socket.destroy();
+    });
+  }
+
+  /** As {@link drain}, where another worker accepts. */
   retire(): void {
+    this.#end();
+    if (this.#server.listening) this.#server.close();
+  }
+
+  #end(): void {
     this.#service.draining = true;
     this.#ending = true;
-    if (this.#server.listening) this.#server.close();
+  }
+
+  /**
+   * Who waits in the kernel's queue has connected, and would be reset: the end comes after a turn in which nobody came.
+   * @param came as many as had come a turn ago
+   */
+  #acceptRest(until: number, came: number): void {
+    const now = this.#came;
+    if (now !== came && clock.awake < until) setImmediate(() => this.#acceptRest(until, now));
+    else if (this.#server.listening) this.#server.close();
   }
 
   /** Cuts what is left. */
@@ -164,6 +182,7 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
+    this.#came++;
     const runtime = this.#host.runtime(this.entryPoint);
     const address = plainAddress(socket.remoteAddress);
     if (address === null) {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
-import { Supervisor } from '../../src/control/supervisor.ts';
+import { Supervisor, type SupervisorOptions } from '../../src/control/supervisor.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { build } from './build/harness.ts';
@@ -14,8 +14,9 @@ afterEach(async () => {
   lines.length = 0;
 });
 
-async function start(workers: number): Promise<Supervisor> {
+async function start(workers: number, options: Partial<SupervisorOptions> = {}): Promise<Supervisor> {
   supervisor = new Supervisor({
+    ...options,
     workers,
     // The tests that workers do not read: no log, no entry point.
     settings: { log: { level: 'ERROR', format: 'common' } } as never,
@@ -24,13 +25,20 @@ async function start(workers: number): Promise<Supervisor> {
     silenceMs: 600_000,
     log: (level, message) => void lines.push(`${level}: ${message}`),
   });
-  await supervisor.start(version(1));
+  const started = supervisor.start(version(1));
+  if (options.startMs !== undefined) stall(options.startMs + 2_000);
+  await started;
   await waitFor('every worker', () => supervisor!.serving === workers);
   return supervisor;
 }
 
 function version(number: number): Snapshot {
   return { ...build('http: {}').snapshot, version: number };
+}
+
+/** This process does not run for so long. */
+function stall(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 const versions = (of: Supervisor): number[] => of.workers.map((worker) => worker.version);
@@ -69,4 +77,9 @@ it('refuses a second restart while one runs', async () => {
   const first = of.restart(1_000);
   expect(await of.restart(1_000)).toMatchObject({ replaced: 0, problem: expect.stringMatching(/under way already/) });
   expect(await first).toEqual({ replaced: 2 });
+});
+
+it('does not hold against a worker that starts what the primary itself did not run for', async () => {
+  const of = await start(2, { startMs: 3_000 });
+  expect(of.deaths.respawns).toBe(0);
 });

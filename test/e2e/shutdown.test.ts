@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accepts, startChild } from '../support/child.ts';
 import { type HttpUpstream, startEchoServer, startHttpUpstream, startSlowServer } from '../support/http-upstreams.ts';
+import { answer, startMisbehaving } from '../support/misbehaving.ts';
 import { freePort } from '../support/ports.ts';
 import { type ProxyProcess, startProxy } from '../support/proxy.ts';
 import { RawClient, sendRaw } from '../support/raw-client.ts';
@@ -97,6 +98,19 @@ describe('SIGTERM', () => {
       const { responses } = await client.waitForResponses(1);
       expect([responses[0]?.status, responses[0]?.header('connection')]).toEqual([200, 'close']);
     }
+    expect(await exit).toEqual({ code: 0, signal: null });
+  });
+
+  it('answers who has connected while the worker did not come to accept', async () => {
+    await using proxy = await startProxy({ static: lifeCycle(10), dynamic: allTo(echo.url) });
+    const [worker] = workersOf(proxy.pid);
+    process.kill(worker!, 'SIGSTOP');
+    const waiting = await clients(proxy, 20);
+    for (const client of waiting) await client.write(GET);
+    const exit = proxy.stop(30_000);
+    await proxy.waitForOutput(/stopping: requests under way/);
+    process.kill(worker!, 'SIGCONT');
+    for (const client of waiting) expect((await client.waitForResponses(1)).responses[0]?.status).toBe(200);
     expect(await exit).toEqual({ code: 0, signal: null });
   });
 
@@ -198,6 +212,23 @@ describe('SIGTERM', () => {
     await proxy.waitForOutput(/stopping: /);
     expect(await proxy.stop(30_000)).toEqual({ code: 0, signal: null });
     expect(proxy.leftBehind()).toBe(false);
+  });
+});
+
+describe('the death of the primary', () => {
+  it('does not look like the end of a response that the end of its connection ends', async () => {
+    await using endless = await startMisbehaving(
+      answer('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+    );
+    // In a group of its own: the workers are to end by themselves, and not with the command that was started.
+    await using proxy = await startProxy({ dynamic: allTo(endless.url), wrapper: ['setsid', '--wait'] });
+    const [primary] = workersOf(proxy.pid);
+    await using client = await RawClient.connect({ port: proxy.port() });
+    await client.write('GET / HTTP/1.0\r\nHost: a.test\r\n\r\n');
+    await client.waitUntil('the part of it', () => client.received.toString().endsWith('hello'));
+    process.kill(primary!, 'SIGKILL');
+    await client.waitUntil('the end', () => client.closed !== 'no');
+    expect(client.closed).toBe('reset');
   });
 });
 
