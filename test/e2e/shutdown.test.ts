@@ -90,7 +90,7 @@ describe('SIGTERM', () => {
     // What has connected is accepted by now.
     expect((await sendRaw({ port: proxy.port('web'), chunks: [GET] })).responses[0]?.status).toBe(200);
     // The request, the hello and the word to drain wait for the worker together.
-    const [worker] = childrenOf(proxy.pid);
+    const [worker] = workersOf(proxy.pid);
     process.kill(worker!, 'SIGSTOP');
     const exit = proxy.stop(30_000);
     await proxy.waitForOutput(/stopping: requests under way/);
