@@ -3,6 +3,7 @@ import type { RequestBodySink, RequestBodySource } from '../exchange.ts';
 import type { HeaderList } from '../headers/header-list.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { KeptBody } from './kept-body.ts';
+import { Pieces } from './pieces.ts';
 
 /**
  * Passes a request's body on as it comes, and gives a copy of the whole when it is complete, unless it is too large, or there is
@@ -13,7 +14,7 @@ export class BodyTee extends KeptBody implements RequestBodySink {
   readonly #limit: number;
   readonly #memory: BodyMemory;
   readonly #onComplete: (bytes: Buffer | null) => void;
-  #pieces: Buffer[] = [];
+  #pieces = new Pieces();
   #size = 0;
   /** Taken from the memory. */
   #held = 0;
@@ -70,7 +71,7 @@ export class BodyTee extends KeptBody implements RequestBodySink {
   end(trailers: HeaderList | null): void {
     this.#sink!.end(trailers);
     if (this.#settled) return;
-    const whole = Buffer.concat(this.#pieces);
+    const whole = Buffer.concat(this.#pieces.all);
     this.forget();
     this.#onComplete(whole);
   }
@@ -93,12 +94,11 @@ export class BodyTee extends KeptBody implements RequestBodySink {
       return;
     }
     this.#held += chunk.length;
-    this.#pieces.push(chunk);
-    keepChunk();
+    if (this.#pieces.push(chunk)) keepChunk();
   }
 
   #drop(): void {
-    this.#pieces = [];
+    this.#pieces = new Pieces();
     this.#memory.give(this.#held);
     this.#held = 0;
   }

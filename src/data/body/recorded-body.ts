@@ -108,8 +108,7 @@ export class RecordedBody extends KeptBody implements RequestBodySink {
     if (this.#pieces !== null) {
       if (this.#memory?.take(chunk.length) === true) this.#held += chunk.length;
       else if (this.#memory !== null) this.#noRoom = true;
-      this.#pieces.push(chunk);
-      keepChunk();
+      if (this.#pieces.push(chunk)) keepChunk();
     }
     const peek = this.#peek;
     if (peek !== null) {

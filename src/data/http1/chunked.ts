@@ -39,6 +39,22 @@ const FORBIDDEN_TRAILERS = new Set([
   'content-type',
   'content-range',
   'cache-control',
+  // What modifies the request.
+  'range',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'max-forwards',
+  'pragma',
+  // What controls the response.
+  'age',
+  'expires',
+  'location',
+  'retry-after',
+  'vary',
+  'www-authenticate',
 ]);
 
 /**

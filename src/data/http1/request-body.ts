@@ -1,3 +1,4 @@
+import { Pieces } from '../body/pieces.ts';
 import { keepChunk } from '../chunk-memory.ts';
 import type { Exchange, RequestBodySink } from '../exchange.ts';
 import { ChunkedDecoder, type ChunkSink } from './chunked.ts';
@@ -14,7 +15,9 @@ export class RequestBody implements ChunkSink {
   #broken = false;
   #discarding = false;
   #discarded = 0;
-  #queue: Buffer[] | null = null;
+  /** What waits, from {@link RequestBody.#next} on. */
+  #queue: Pieces | null = null;
+  #next = 0;
   #sink: RequestBodySink | null = null;
   #flowing = true;
   #ended = false;
@@ -97,9 +100,11 @@ export class RequestBody implements ChunkSink {
     } else if (this.#sink !== null && this.#flowing && this.#queue === null) {
       if (!this.#sink.data(piece)) this.#flowing = false;
     } else {
-      keepChunk();
-      if (this.#queue === null) this.#queue = [piece];
-      else this.#queue.push(piece);
+      if (this.#queue === null) {
+        this.#queue = new Pieces();
+        this.#next = 0;
+      }
+      if (this.#queue.push(piece)) keepChunk();
     }
   }
 
@@ -143,8 +148,9 @@ export class RequestBody implements ChunkSink {
     const sink = this.#sink;
     // A reader may leave, or another take its place, at each piece.
     while (this.#queue !== null && this.#flowing && sink !== null && sink === this.#sink) {
-      const piece: Buffer = this.#queue.shift()!;
-      if (this.#queue.length === 0) this.#queue = null;
+      const pieces: readonly Buffer[] = this.#queue.all;
+      const piece = pieces[this.#next++]!;
+      if (this.#next === pieces.length) this.#queue = null;
       if (!sink.data(piece)) this.#flowing = false;
     }
     if (this.#complete && sink === this.#sink) this.#end();

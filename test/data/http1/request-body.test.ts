@@ -52,6 +52,59 @@ describe('a request body', () => {
     expect([reader.text, reader.ended]).toEqual(['abcd', 1]);
   });
 
+  it('waits in few pieces, however small a client made them, and goes on without delay', () => {
+    const count = 60_000;
+    const body = new RequestBody(request('chunked'));
+    for (let i = 0; i < count; i += 10_000) body.feed(bytes('1\r\na\r\n'.repeat(10_000)), 0);
+    let pieces = 0;
+    let length = 0;
+    const since = performance.now();
+    body.readBy({
+      data(piece) {
+        pieces++;
+        length += piece.length;
+        return true;
+      },
+      end: () => undefined,
+    });
+    expect(length).toBe(count);
+    expect(pieces).toBeLessThan(20);
+    // One by one they took seconds.
+    expect(performance.now() - since).toBeLessThan(500);
+  });
+
+  it('its trailers modify no request and control no response (RFC 9110 section 6.5.1)', () => {
+    const body = new RequestBody(request('chunked'));
+    let names = '';
+    body.readBy({
+      data: () => true,
+      end: (trailers) => trailers?.forEach((name) => void (names += name)),
+    });
+    body.feed(bytes('0\r\nRange: bytes=0-\r\nIf-Match: a\r\nX-Sum: 1\r\nLocation: /\r\nmax-forwards: 0\r\n\r\n'), 0);
+    expect(names).toBe('X-Sum');
+  });
+
+  it('what comes while some of it waits is behind it', () => {
+    const body = new RequestBody(request('chunked'));
+    const reader = new Reader(1);
+    body.readBy(reader);
+    let expected = '';
+    for (let i = 0; i < 2_000; i++) {
+      const text = String(i % 10).repeat(1 + (i % 3));
+      body.feed(bytes(`${text.length}\r\n${text}\r\n`), 0);
+      expected += text;
+      if (i % 7 === 0) {
+        reader.room = reader.text.length + 5;
+        body.resume();
+      }
+    }
+    reader.room = Number.POSITIVE_INFINITY;
+    body.resume();
+    body.feed(bytes('0\r\n\r\n'), 0);
+    expect(reader.text).toBe(expected);
+    expect(reader.ended).toBe(1);
+  });
+
   it('stops at a reader that has had enough, and goes on where it was', () => {
     const body = new RequestBody(request('chunked'));
     const reader = new Reader(2);
