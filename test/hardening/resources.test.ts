@@ -299,6 +299,40 @@ describe('many connections', () => {
   });
 });
 
+describe('much work in few bytes', () => {
+  it(`${200 * SIZE} pipelines that the proxy answers by itself take no turns from others`, async () => {
+    let attackers = new Attackers();
+    const words = Buffer.from('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'.repeat(20_000), 'latin1');
+    const taken = await cost(async () => {
+      attackers = new Attackers();
+      // There is no router for what is not TLS.
+      await attackers.connect(200 * SIZE, proxy.port('secure'), words, { read: false });
+      await sleep(3_000);
+      attackers.leave();
+    });
+    expectOthersServed(taken);
+    // Of each client: what its connection may hold of answers, and of requests.
+    expect(taken.memory).toBeLessThan(100 * MIB * SIZE);
+  });
+
+  it('bodies in chunks of one byte, for which there is no room at the upstream, are no more than their bytes', async () => {
+    const words = Buffer.from(
+      `POST /hold HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\na\r\n'.repeat(200_000)}`,
+      'latin1',
+    );
+    const taken = await cost(async () => {
+      const attackers = new Attackers();
+      await attackers.connect(20 * SIZE, proxy.port('web'), words);
+      await waitFor('the requests upstream', () => held.size >= 20 * SIZE);
+      await sleep(2_000);
+      attackers.leave();
+      for (const response of held) response.end('ok');
+    });
+    expectOthersServed(taken);
+    expect(taken.memory).toBeLessThan(100 * MIB);
+  });
+});
+
 describe('heads that are too much', () => {
   it.each([
     ['1 MiB in one field', `GET / HTTP/1.1\r\nHost: a.test\r\nX-A: ${'b'.repeat(MIB)}\r\n\r\n`],

@@ -19,6 +19,7 @@ import { SocketWriter } from '../socket-writer.ts';
 import { resetConnection } from '../tls/server-socket.ts';
 import type { Refusal } from './fields.ts';
 import type { HeadLimits } from './limits.ts';
+import { pipelining, type Waiting } from './pipelining.ts';
 import { copyOf, ReadMemory, SHARED_READ } from './read-memory.ts';
 import { refusalResponse } from './refusal-response.ts';
 import { RequestBody } from './request-body.ts';
@@ -63,7 +64,7 @@ const CLIENT_CLOSED = 'the client closed the connection';
  *              └─ bytes behind the request (pipelining) wait in the stash
  * ```
  */
-export class ServerConnection implements ClientStream {
+export class ServerConnection implements ClientStream, Waiting {
   readonly socket: Socket;
   readonly peer: Peer;
   onDrain: (() => void) | null = null;
@@ -81,6 +82,10 @@ export class ServerConnection implements ClientStream {
   /** Made for the first request with a body. */
   #memory: ReadMemory | null = null;
   #reading = false;
+  /** The next request is there, and waits for its turn. */
+  #waiting = false;
+  /** The client ended its sending side meanwhile. */
+  #endWaits = false;
   /** What is being read must be copied to be kept. */
   #borrowed = false;
   #paused = false;
@@ -124,7 +129,7 @@ export class ServerConnection implements ClientStream {
 
   /** Whether a request is being read or answered. */
   get busy(): boolean {
-    return this.#exchange !== null || this.#reader.begun || this.#tunnel;
+    return this.#exchange !== null || this.#reader.begun || this.#waiting || this.#tunnel;
   }
 
   /** Closes it where it is idle, and nothing came since `since` of `clock.awake`. */
@@ -235,11 +240,31 @@ export class ServerConnection implements ClientStream {
       next = null;
       if (this.#exchange === null && !this.#stash.empty && !this.#closing && !this.#closed) {
         if (this.socket.writableNeedDrain) break;
+        if (!pipelining.mayBegin()) {
+          this.#waiting = true;
+          pipelining.wait(this);
+          break;
+        }
         next = this.#stash.take();
         this.#resume();
       }
     }
     this.#reading = false;
+  }
+
+  goOn(): void {
+    this.#waiting = false;
+    this.#readStash();
+    if (this.#endWaits && !this.#waiting) this.#onEnd();
+  }
+
+  /** Goes on with what waits, where it is its turn. */
+  #readStash(): void {
+    if (this.#waiting || this.#exchange !== null || this.#stash.empty || this.#closing || this.#closed) return;
+    if (this.socket.writableNeedDrain) return;
+    const stash = this.#stash.take()!;
+    this.#resume();
+    this.#process(stash);
   }
 
   #readHead(chunk: Buffer): void {
@@ -499,13 +524,8 @@ export class ServerConnection implements ClientStream {
     this.#body = null;
     this.#deadline = after(this.#service.timeouts.keepAliveMs);
     this.#lastRead = clock.awake;
-    if (this.#stash.empty) {
-      this.#resume();
-    } else if (!this.#reading && !this.socket.writableNeedDrain) {
-      const stash = this.#stash.take()!;
-      this.#resume();
-      this.#process(stash);
-    }
+    if (this.#stash.empty) this.#resume();
+    else if (!this.#reading) this.#readStash();
   }
 
   /** Closes in good order: what was written goes out, and what the client still sends is read for a while. */
@@ -623,6 +643,11 @@ export class ServerConnection implements ClientStream {
 
   /** The client sends no more. It may still read, but nothing tells that from one that left (nor does Go's server try). */
   readonly #onEnd = (): void => {
+    if (this.#waiting) {
+      // What it asked before is answered first, as far as that needs nobody else.
+      this.#endWaits = true;
+      return;
+    }
     if (!this.#closing) {
       if (this.#exchange === null && this.#reader.begun) {
         this.#reader.abandon(this.#service.limits);
@@ -658,13 +683,8 @@ export class ServerConnection implements ClientStream {
 
   readonly #onSocketDrain = (): void => {
     const { onDrain } = this;
-    if (this.#exchange !== null) {
-      if (onDrain !== null) onDrain();
-    } else if (!this.#stash.empty && !this.#closing) {
-      const stash = this.#stash.take()!;
-      this.#resume();
-      this.#process(stash);
-    }
+    if (this.#exchange === null) this.#readStash();
+    else if (onDrain !== null) onDrain();
   };
 }
 

@@ -4,6 +4,7 @@ import type { ProxyError } from '../../../src/core/errors.ts';
 import type { Exchange, Peer } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import type { HeadLimits } from '../../../src/data/http1/limits.ts';
+import { pipelining } from '../../../src/data/http1/pipelining.ts';
 import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
 import { turn } from '../../../src/data/turn.ts';
 
@@ -98,6 +99,7 @@ export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL):
   };
   new ServerConnection(socket as unknown as Socket, PEER, service, () => {});
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
+  while (pipelining.nextTurn());
   turn.end();
   const statuses = [...socket.output.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => match[1]!);
   return {
