@@ -1,3 +1,4 @@
+import { CR } from './chars.ts';
 import type { ParseState, Refusal } from './fields.ts';
 import { HeadBuffer } from './head-buffer.ts';
 import type { HeadLimits } from './limits.ts';
@@ -14,9 +15,10 @@ let bytes: Buffer = Buffer.alloc(0);
 export class RequestReader {
   #buffer: HeadBuffer | null = null;
 
-  /** A part of a head has come. */
+  /** A part of a head has come. An empty line is none: old clients end a body with one (RFC 9112 §2.2). */
   get begun(): boolean {
-    return this.#buffer !== null;
+    const buffer = this.#buffer;
+    return buffer !== null && (buffer.length > 2 || buffer.bytes[0] !== CR);
   }
 
   /**

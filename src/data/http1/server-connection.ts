@@ -274,7 +274,7 @@ export class ServerConnection implements ClientStream, Waiting {
     const state = reader.read(chunk, limits);
     if (state === 'done') this.#begin(reader.head, reader.bytes, reader.end);
     else if (state === 'failed') this.#refuse(reader.refusal);
-    else if (!begun && this.#requests > 0) this.#deadline = after(timeouts.headerMs);
+    else if (!begun && reader.begun && this.#requests > 0) this.#deadline = after(timeouts.headerMs);
   }
 
   #begin(head: RequestHead, buf: Buffer, end: number): void {

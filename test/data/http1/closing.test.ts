@@ -175,3 +175,25 @@ describe('where everything begins to end while an answer is under way', () => {
     expect(closed(socket)).toBe(true);
   });
 });
+
+it.each(['\r\n', '\r'])('an empty line behind a body is no request: its end is not told', (empty) => {
+  const socket = new ClosingSocket();
+  const connection = new ServerConnection(socket as unknown as Socket, PEER, service, () => undefined);
+  socket.emit('data', Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi${empty}`));
+  turn.end();
+  expect(connection.busy).toBe(false);
+  socket.emit('end');
+  turn.end();
+  expect(socket.output.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+  expect(socket.ended).toBe(true);
+});
+
+it('an empty line, then a request', () => {
+  const socket = new ClosingSocket();
+  new ServerConnection(socket as unknown as Socket, PEER, service, () => undefined);
+  for (const piece of ['GET / HTTP/1.1\r\nHost: a\r\n\r\n\r', '\n', 'G', 'ET / HTTP/1.1\r\nHost: a\r\n\r\n']) {
+    socket.emit('data', Buffer.from(piece));
+  }
+  turn.end();
+  expect(socket.output.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+});
