@@ -360,6 +360,9 @@ export class UpstreamConnection {
     const receiver = this.#receiver!;
     if (head.status === 101) {
       if (!this.#upgrade) return this.#bad('101 (Switching Protocols) that nobody asked for');
+      // A client would get the fields that make it whole from us, and take for an agreement what is none (RFC 9110 §7.8).
+      if (head.minor === 0) return this.#bad('101 (Switching Protocols) of HTTP/1.0');
+      if (!takeConnectionField(head.headers).upgrade) return this.#bad('101 whose Connection does not name Upgrade');
       this.#giveAway(receiver, head, end < to ? Buffer.from(buf.subarray(end, to)) : null);
       return -1;
     }

@@ -134,6 +134,10 @@ export const LENIENCY: readonly RequestCase[] = [
     line: 'OPTIONS /case',
     headers: { 'max-forwards': '4' },
   }),
+  served('Max-Forwards beyond all numbers', 'RFC 9110 §7.6.2', options('Max-Forwards: 99999999999999999999'), {
+    line: 'OPTIONS /case',
+    headers: { 'max-forwards': '999999' },
+  }),
   served('Max-Forwards of GET means nothing', 'RFC 9110 §7.6.2', get('Max-Forwards: 0'), {
     ...seen,
     headers: { 'max-forwards': '0' },

@@ -25,6 +25,18 @@ export const INTERIMS: readonly ResponseCase[] = [
     head('HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: h2c'),
     upgrade('h2c'),
   ),
+  bad(
+    '101 whose Connection does not name Upgrade',
+    UPGRADE,
+    head('HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket'),
+    upgrade('websocket'),
+  ),
+  bad(
+    '101 of HTTP/1.0',
+    'RFC 9110 §15.2',
+    head('HTTP/1.0 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket'),
+    upgrade('websocket'),
+  ),
   bad('interim responses without end', INTERIM, [...new Array<string>(20).fill(HINTS.repeat(500)), 'END']),
   bad('100 without end', INTERIM, [...new Array<string>(20).fill(head('HTTP/1.1 100 Continue').repeat(500)), 'END']),
   bad('an interim response and the end', 'RFC 9112 §8', [HINTS, 'END']),
