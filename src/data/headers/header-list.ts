@@ -118,6 +118,23 @@ export class HeaderList {
     for (let i = added.length - 2; i >= 0; i -= 2) if (sameName(added[i]!, lower)) added.splice(i, 2);
   }
 
+  /** Removes every received field that `lower` names, be it with `_` for `-`: some backends read both as one. */
+  deleteAlike(lower: string): void {
+    const spans = this.spans;
+    const alike = lower.replaceAll('_', '-');
+    for (let at = 0; at < spans.length; at += SPAN) {
+      const start = spans[at]!;
+      if (start < 0 || spans[at + 1]! - start !== lower.length) continue;
+      if (
+        this.source
+          .substring(start, spans[at + 1]!)
+          .toLowerCase()
+          .replaceAll('_', '-') === alike
+      )
+        spans[at] = -1;
+    }
+  }
+
   /** Removes every field whose name (lower case) is in the set, in one pass. */
   deleteNames(names: ReadonlySet<string>): void {
     const spans = this.spans;

@@ -46,7 +46,10 @@ export const basicAuth: MiddlewareFactory<BasicAuthMiddleware> = (config, contex
   const removeHeader = config.removeHeader;
 
   const accept = (exchange: Exchange, user: User, next: Handler): void => {
-    if (headerField !== null) exchange.headers.set(headerField, user.headerValue);
+    if (headerField !== null) {
+      exchange.headers.deleteAlike(headerField.toLowerCase());
+      exchange.headers.set(headerField, user.headerValue);
+    }
     if (removeHeader) exchange.headers.delete('authorization');
     next(exchange);
   };
@@ -67,7 +70,9 @@ export const basicAuth: MiddlewareFactory<BasicAuthMiddleware> = (config, contex
   };
 
   return (next) => (exchange) => {
-    const sent = parseCredentials(exchange.headers.get('authorization'));
+    // Of several the upstream could believe another one than we do.
+    const fields = exchange.headers.getAll('authorization');
+    const sent = fields.length === 1 ? parseCredentials(fields[0]) : undefined;
     if (sent === undefined) {
       refuse(exchange, challenge);
       return;

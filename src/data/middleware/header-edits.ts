@@ -88,6 +88,12 @@ function isAuthority(text: string): boolean {
   return true;
 }
 
+/** As {@link applyEdits}; what a client wrote with `_` for `-` goes too: a backend may take it for what is said here. */
+export function applyRequestEdits(list: HeaderList, edits: readonly HeaderEdit[]): void {
+  for (let i = 0; i < edits.length; i++) list.deleteAlike(edits[i]!.lower);
+  applyEdits(list, edits);
+}
+
 export function applyEdits(list: HeaderList, edits: readonly HeaderEdit[]): void {
   for (let i = 0; i < edits.length; i++) {
     const edit = edits[i]!;

@@ -1,7 +1,7 @@
 import type { HeadersMiddleware } from '../../core/config/middlewares.ts';
 import type { ResponseHook } from '../exchange.ts';
 import { corsOf } from './cors.ts';
-import { applyEdits, customEdits, hostEdit, setHost } from './header-edits.ts';
+import { applyEdits, applyRequestEdits, customEdits, hostEdit, setHost } from './header-edits.ts';
 import { securityOf } from './security-headers.ts';
 import type { MiddlewareFactory } from './types.ts';
 
@@ -26,7 +26,7 @@ export const headers: MiddlewareFactory<HeadersMiddleware> = (config, context) =
 
   return (next) => (exchange) => {
     if (cors?.answerPreflight(exchange)) return;
-    if (requestEdits.length > 0) applyEdits(exchange.headers, requestEdits);
+    if (requestEdits.length > 0) applyRequestEdits(exchange.headers, requestEdits);
     if (host !== null) setHost(exchange, host);
     // The hook added last runs first: the security headers are made before the custom ones, which may change them.
     if (onResponse !== null) exchange.onResponse(onResponse);

@@ -51,6 +51,28 @@ describe('basicAuth', () => {
     expect(exchange.headers.getAll('x-webauth-user')).toEqual(['ann']);
   });
 
+  it('a headerField written with `_` for `-` goes too', async () => {
+    const { exchange, client } = compile({
+      basicAuth: { users: [ANN], headerField: 'X-WebAuth-User' },
+    }).run({ headers: [...basic('ann:secret'), 'X_WebAuth_User', 'root', 'x-webauth_user', 'root', 'X-Other', 'a'] });
+    await client.done();
+    const names: string[] = [];
+    exchange.headers.forEach((name, value) => void names.push(`${name}: ${value}`));
+    expect(names.slice(2)).toEqual(['X-Other: a', 'X-WebAuth-User: ann']);
+  });
+
+  it('of two Authorization fields none is believed: the upstream could take the other', async () => {
+    const compiled = compile({ basicAuth: { users: [ANN, BOB] } });
+    for (const [first, second] of [
+      ['ann:secret', 'bob:secret'],
+      ['ann:secret', 'ann:secret'],
+    ]) {
+      const { client } = compiled.run({ headers: [...basic(first!), ...basic(second!)] });
+      await client.done();
+      expect(client.status).toBe(401);
+    }
+  });
+
   it('computes a password once, then remembers it and nothing else', async () => {
     const verify = vi.spyOn(passwordVerifier, 'verify');
     try {

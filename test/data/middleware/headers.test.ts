@@ -13,6 +13,15 @@ describe('customRequestHeaders', () => {
     expect(exchange.headers.get('x-kept')).toBe('z');
   });
 
+  it('what a client writes with `_` for `-` is replaced and removed too', () => {
+    const { exchange } = compile({ headers: { customRequestHeaders: { 'X-Is-Ours': 'ours', 'X-Is-Gone': '' } } }).run({
+      headers: ['X_Is_Ours', '1', 'x-is_ours', '2', 'X_IS-GONE', '3', 'X_Is_Kept', '4'],
+    });
+    const fields: string[] = [];
+    exchange.headers.forEach((name, value) => void fields.push(`${name}: ${value}`));
+    expect(fields.slice(1)).toEqual(['X_Is_Kept: 4', 'X-Is-Ours: ours']);
+  });
+
   it('sets the authority by Host', () => {
     const { exchange } = compile({ headers: { customRequestHeaders: { host: 'Inner.example:8080' } } }).run();
     expect([exchange.authority, exchange.host]).toEqual(['Inner.example:8080', 'inner.example']);
