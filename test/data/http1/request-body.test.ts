@@ -78,7 +78,10 @@ describe('a request body', () => {
     let names = '';
     body.readBy({
       data: () => true,
-      end: (trailers) => trailers?.forEach((name) => void (names += name)),
+      end: (trailers) =>
+        trailers?.forEach((name) => {
+          names += name;
+        }),
     });
     body.feed(bytes('0\r\nRange: bytes=0-\r\nIf-Match: a\r\nX-Sum: 1\r\nLocation: /\r\nmax-forwards: 0\r\n\r\n'), 0);
     expect(names).toBe('X-Sum');
