@@ -4,7 +4,7 @@ import { clock } from '../../../src/data/clock.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
 import { turn } from '../../../src/data/turn.ts';
-import { FakeSocket, PEER } from './fake-socket.ts';
+import { FakeSocket, PEER, serviceThat } from './fake-socket.ts';
 
 const IDLE_MS = 5_000;
 
@@ -20,19 +20,9 @@ class ClosingSocket extends FakeSocket {
   }
 }
 
-const service: Http1Service = {
-  entryPoint: 'web',
-  limits: { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 },
-  lifetime: { maxRequests: 0, maxAgeMs: 0 },
+const service = serviceThat((exchange) => exchange.reply(200, HeaderList.of(), 'x'.repeat(100)), {
   timeouts: { headerMs: 0, bodyIdleMs: IDLE_MS, keepAliveMs: 0 },
-  sanitizePath: false,
-  underscoreHeaders: 'keep',
-  refusedEncodings: [],
-  draining: false,
-  finished: () => undefined,
-  refused: () => undefined,
-  dispatch: (exchange) => exchange.reply(200, HeaderList.of(), 'x'.repeat(100)),
-};
+});
 
 const { awake } = clock;
 beforeEach(() => void vi.useFakeTimers());

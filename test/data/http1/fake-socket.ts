@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import type { ProxyError } from '../../../src/core/errors.ts';
 import type { Exchange, Peer } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import type { HeadLimits } from '../../../src/data/http1/limits.ts';
@@ -80,23 +79,29 @@ export const PEER: Peer = {
 
 const SMALL: HeadLimits = { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 };
 
-/** Feeds a byte stream in the given pieces; every complete request is answered 200. */
-export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL): CodecRun {
-  const socket = new FakeSocket();
-  const seen: SeenRequest[] = [];
-  const service: Http1Service = {
+/** A service without time limits that does nothing by itself. */
+export function serviceThat(dispatch: Http1Service['dispatch'], more: Partial<Http1Service> = {}): Http1Service {
+  return {
     entryPoint: 'web',
-    limits,
+    limits: SMALL,
     lifetime: { maxRequests: 0, maxAgeMs: 0 },
     timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
     sanitizePath: false,
     underscoreHeaders: 'keep',
     refusedEncodings: [],
     draining: false,
-    finished: () => {},
-    refused: (_peer: Peer, _error: ProxyError) => {},
-    dispatch: (exchange) => collect(exchange, seen),
+    finished: () => undefined,
+    refused: () => undefined,
+    dispatch,
+    ...more,
   };
+}
+
+/** Feeds a byte stream in the given pieces; every complete request is answered 200. */
+export function runCodec(pieces: readonly Buffer[], limits: HeadLimits = SMALL): CodecRun {
+  const socket = new FakeSocket();
+  const seen: SeenRequest[] = [];
+  const service = serviceThat((exchange) => collect(exchange, seen), { limits });
   new ServerConnection(socket as unknown as Socket, PEER, service, () => {});
   for (const piece of pieces) if (!socket.destroyed) socket.emit('data', piece);
   while (pipelining.nextTurn());

@@ -4,7 +4,7 @@ import { takeKept } from '../../../src/data/chunk-memory.ts';
 import type { Peer, PeerTls } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import { ServerConnection } from '../../../src/data/http1/server-connection.ts';
-import { FakeSocket, PEER } from './fake-socket.ts';
+import { FakeSocket, PEER, serviceThat } from './fake-socket.ts';
 
 /** As a TLS socket: what is written behind a write that is under way waits as it is, by reference. */
 class TlsLikeSocket extends FakeSocket {
@@ -31,31 +31,19 @@ it('a piece that waits behind a write of a TLS socket is kept, however much text
     const socket = new TlsLikeSocket();
     let kept = false;
     const peer: Peer = { ...PEER, localPort: 443, tls: {} as PeerTls };
-    const service = {
-      entryPoint: 'web',
-      limits: { maxHeadBytes: 16_384, maxLineBytes: 8_192, maxFields: 100 },
-      lifetime: { maxRequests: 0, maxAgeMs: 0 },
-      timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
-      sanitizePath: false,
-      underscoreHeaders: 'keep' as const,
-      refusedEncodings: [],
-      draining: false,
-      finished: () => {},
-      refused: () => {},
-      dispatch: (exchange: import('../../../src/data/exchange.ts').Exchange) => {
-        const filler = 'x'.repeat(held - 75);
-        exchange.start({
-          status: 200,
-          reason: 'OK',
-          headers: HeaderList.of('Date', 'x', 'A', filler),
-          body: 'chunked',
-          length: 0,
-        });
-        takeKept();
-        exchange.response.data(Buffer.alloc(8_192));
-        kept = takeKept();
-      },
-    };
+    const service = serviceThat((exchange) => {
+      const filler = 'x'.repeat(held - 75);
+      exchange.start({
+        status: 200,
+        reason: 'OK',
+        headers: HeaderList.of('Date', 'x', 'A', filler),
+        body: 'chunked',
+        length: 0,
+      });
+      takeKept();
+      exchange.response.data(Buffer.alloc(8_192));
+      kept = takeKept();
+    });
     new ServerConnection(socket as unknown as Socket, peer, service, () => {});
     socket.emit('data', Buffer.from('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'));
     waited += socket.waiting;

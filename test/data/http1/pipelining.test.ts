@@ -2,23 +2,13 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
-import { type Http1Service, ServerConnection } from '../../../src/data/http1/server-connection.ts';
+import { ServerConnection } from '../../../src/data/http1/server-connection.ts';
 import { turn } from '../../../src/data/turn.ts';
-import { FakeSocket, PEER } from './fake-socket.ts';
+import { FakeSocket, PEER, serviceThat } from './fake-socket.ts';
 
-const service: Http1Service = {
-  entryPoint: 'web',
+const service = serviceThat((exchange) => exchange.reply(200, HeaderList.of('X-Path', exchange.target), ''), {
   limits: { maxHeadBytes: 65_536, maxLineBytes: 8_192, maxFields: 100 },
-  lifetime: { maxRequests: 0, maxAgeMs: 0 },
-  timeouts: { headerMs: 0, bodyIdleMs: 0, keepAliveMs: 0 },
-  sanitizePath: false,
-  underscoreHeaders: 'keep',
-  refusedEncodings: [],
-  draining: false,
-  finished: () => undefined,
-  refused: () => undefined,
-  dispatch: (exchange) => exchange.reply(200, HeaderList.of('X-Path', exchange.target), ''),
-};
+});
 
 function connection() {
   const socket = new FakeSocket();
