@@ -160,6 +160,13 @@ describe('the proxy speaks for itself', () => {
     expect(underTest.upstream.requests().find(({ target }) => target === '/old')?.version).toBe('HTTP/1.1');
   });
 
+  it('a target of https is refused where the connection is not TLS (RFC 9110 §7.4)', async () => {
+    const { responses } = await send(`GET https://app.test/for-tls HTTP/1.1\r\n${HOST}\r\n\r\n`);
+    expect(responses.map(({ status }) => status)).toEqual([400]);
+    expect(responses[0]?.header('connection')).toBe('close');
+    expect(targets()).not.toContain('/for-tls');
+  });
+
   it('a status line without a reason keeps its space (RFC 9112 §4)', async () => {
     underTest.upstream.use({ onRequest: () => ['HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n'] });
     const { bytes } = await send(`GET / HTTP/1.1\r\n${HOST}\r\n\r\n`);

@@ -21,6 +21,8 @@ export interface RequestHead {
   readonly body: BodyKind;
   /** Bytes, where `body` is `length`. */
   readonly length: number;
+  /** The target was `https://…`: it must not be answered where anybody may listen (RFC 9110 §7.4). */
+  readonly isForTls: boolean;
   readonly hasConnection: boolean;
   readonly hasUpgrade: boolean;
   readonly hasExpect: boolean;
@@ -144,6 +146,7 @@ export class RequestParser {
     let authority = f.hostCount === 0 ? '' : source.substring(f.hostStart - from, f.hostEnd - from);
 
     let target = received;
+    let isForTls = false;
     if (target.charCodeAt(0) !== 0x2f) {
       if (target === '*') {
         if (method !== 'OPTIONS') return this.fail('CLIENT_BAD_REQUEST', 'the target * is for OPTIONS alone');
@@ -156,6 +159,7 @@ export class RequestParser {
         }
         authority = absolute.authority;
         target = absolute.path;
+        isForTls = absolute.port === ':443';
       }
     }
 
@@ -188,6 +192,7 @@ export class RequestParser {
       authority,
       body,
       length: body === 'length' ? f.length : 0,
+      isForTls,
       hasConnection: f.connectionCount > 0,
       hasUpgrade: f.upgradeCount > 0,
       hasExpect: f.expectCount > 0,

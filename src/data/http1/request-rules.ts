@@ -23,11 +23,17 @@ const REFUSED_ENCODING: Refusal = {
   code: 'CLIENT_BAD_REQUEST',
   detail: 'the path has an encoded character that is not allowed',
 };
+const NOT_SECURE: Refusal = {
+  code: 'CLIENT_BAD_REQUEST',
+  detail: 'the request target is https, and the connection is not',
+};
 const UNDERSCORE: Refusal = { code: 'CLIENT_BAD_REQUEST', detail: 'a header name with an underscore' };
 const EXPECTATION: Refusal = { code: 'CLIENT_EXPECTATION', detail: 'an expectation other than 100-continue' };
 
 /** Brings target and fields of a request into the form that routers and upstreams get. @returns why it is refused, or null */
 export function applyRequestRules(rules: RequestRules, head: RequestHead, exchange: Exchange): Refusal | null {
+  // A trusted peer may have ended the TLS of its client.
+  if (head.isForTls && !exchange.secure && !exchange.peer.trusted) return NOT_SECURE;
   const path = readRequestPath(head.target, rules.sanitizePath);
   if (path === undefined) return BAD_ENCODING;
   if (rules.refusedEncodings.length > 0 && hasEncoding(path.path, rules.refusedEncodings)) return REFUSED_ENCODING;
