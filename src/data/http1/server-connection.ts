@@ -246,10 +246,16 @@ export class ServerConnection implements ClientStream, Waiting {
           break;
         }
         next = this.#stash.take();
-        this.#resume();
       }
     }
     this.#reading = false;
+    this.#readOn();
+  }
+
+  /** More is read where there is room: what waits for its turn does not grow by a read with each request that is taken from it. */
+  #readOn(): void {
+    if (this.#closing || this.#closed || this.#stash.length > STASH_LIMIT) return;
+    if (this.#exchange === null || this.#body?.blocked !== true) this.#resume();
   }
 
   goOn(): void {
@@ -262,9 +268,7 @@ export class ServerConnection implements ClientStream, Waiting {
   #readStash(): void {
     if (this.#waiting || this.#exchange !== null || this.#stash.empty || this.#closing || this.#closed) return;
     if (this.socket.writableNeedDrain) return;
-    const stash = this.#stash.take()!;
-    this.#resume();
-    this.#process(stash);
+    this.#process(this.#stash.take()!);
   }
 
   #readHead(chunk: Buffer): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import type { Exchange } from '../../../src/data/exchange.ts';
 import { HeaderList } from '../../../src/data/headers/header-list.ts';
 import { ServerConnection } from '../../../src/data/http1/server-connection.ts';
 import { turn } from '../../../src/data/turn.ts';
@@ -10,9 +11,18 @@ const service = serviceThat((exchange) => exchange.reply(200, HeaderList.of('X-P
   limits: { maxHeadBytes: 65_536, maxLineBytes: 8_192, maxFields: 100 },
 });
 
-function connection() {
-  const socket = new FakeSocket();
-  const codec = new ServerConnection(socket as unknown as Socket, PEER, service, () => undefined);
+/** As a real one, it brings one more piece before it stops. */
+class EagerSocket extends FakeSocket {
+  due = true;
+  override resume(): void {
+    super.resume();
+    this.due = true;
+  }
+}
+
+function connection(dispatch = service.dispatch) {
+  const socket = new EagerSocket();
+  const codec = new ServerConnection(socket as unknown as Socket, PEER, { ...service, dispatch }, () => undefined);
   return {
     socket,
     codec,
@@ -79,3 +89,29 @@ it('a connection that is gone before its turn is forgotten', async () => {
   for (let i = 0; i < 20; i++) await nextTurn();
   expect(one.answered.length).toBe(before);
 });
+
+it.each(['later', 'at once'])(
+  'of a pipeline without end that is answered %s no more is read than is answered',
+  async (when) => {
+    const asked: Exchange[] = [];
+    const one = connection((exchange) => {
+      if (when === 'later') asked.push(exchange);
+      else service.dispatch(exchange);
+    });
+    const piece = Buffer.from('GET /0 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2_000));
+    let read = 0;
+    for (let turns = 0; turns < 1_000; turns++) {
+      if (one.socket.due || !one.socket.paused) {
+        one.socket.due = false;
+        one.socket.emit('data', piece);
+        read += piece.length;
+      }
+      const exchange = asked.shift();
+      if (exchange !== undefined) service.dispatch(exchange);
+      await nextTurn();
+    }
+    const answered = (one.answered.length * piece.length) / 2_000;
+    expect(answered).toBeGreaterThan(piece.length / 4);
+    expect(read - answered).toBeLessThan(4 * piece.length);
+  },
+);
