@@ -32,8 +32,13 @@ setInterval(() => {
   clock.awake = awakeNow();
   steppedAt = performance.now();
   clock.now = Math.trunc(steppedAt);
-  for (const tick of ticks) tick(clock.now);
+  // What came while the process stood still is read first: it was in time.
+  setImmediate(act);
 }, RESOLUTION_MS).unref();
+
+function act(): void {
+  for (const tick of ticks) tick(clock.now);
+}
 
 /** Calls `tick` each time the clock advances, until the returned function is called. */
 export function onTick(tick: Tick): () => void {
