@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cookieOf } from '../../src/data/cookies.ts';
 import { HeaderList } from '../../src/data/headers/header-list.ts';
+import { cpuTime } from '../support/cpu-time.ts';
 
 const cookie = (...lines: readonly string[]): string | null =>
   cookieOf(HeaderList.of(...lines.flatMap((line) => ['Cookie', line])), 'lb');
@@ -27,8 +28,9 @@ describe('a cookie', () => {
 
   it.each([';', 'a;', '=;', 'a=b;'])('a line of %j alone takes no longer than it is', (pair) => {
     const line = pair.repeat(60_000 / pair.length);
-    const since = performance.now();
-    for (let i = 0; i < 20; i++) expect(cookie(line)).toBe(null);
-    expect(performance.now() - since).toBeLessThan(700);
+    const took = cpuTime(() => {
+      for (let i = 0; i < 20; i++) expect(cookie(line)).toBe(null);
+    });
+    expect(took).toBeLessThan(700);
   });
 });
