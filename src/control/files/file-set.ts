@@ -158,9 +158,7 @@ export class FileSet {
       file.dueAt = Math.max(file.dueAt, now + 20);
       return true;
     }
-    file.taken(now, after, disturbed);
-    // The same for all that are read together, so that files exchanged together right afterwards are due together, too.
-    file.readAt = startedAt;
+    file.taken(now, after, disturbed, startedAt);
     // A write within the clock's last tick before the read may leave the same stamp; with no events to tell, it is read once more.
     if (!this.#eventsWork && isFresh(after)) file.read = undefined;
     this.#accept(path, file, state);

@@ -116,10 +116,14 @@ export class Settling {
     this.dueAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Content was taken at `now`; with `again`, it was changing meanwhile and is to be read once more. */
-  taken(now: number, read: Stamp | Observation, again: boolean): void {
+  /**
+   * Content was taken at `now`; with `again`, it was changing meanwhile and is to be read once more.
+   * @param readAt when the read began: the same for all that are read together, so that files exchanged together right
+   *   afterwards are due together, too
+   */
+  taken(now: number, read: Stamp | Observation, again: boolean, readAt = now): void {
     this.read = read;
-    this.readAt = now;
+    this.readAt = readAt;
     this.settled();
     if (!again) return;
     this.#firstUnread = now;

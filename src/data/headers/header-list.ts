@@ -118,20 +118,13 @@ export class HeaderList {
     for (let i = added.length - 2; i >= 0; i -= 2) if (sameName(added[i]!, lower)) added.splice(i, 2);
   }
 
-  /** Removes every received field that `lower` names, be it with `_` for `-`: some backends read both as one. */
-  deleteAlike(lower: string): void {
+  /** Removes every received field whose name some backends read as this one. @param alike by {@link alikeName} */
+  deleteAlike(alike: string): void {
     const spans = this.spans;
-    const alike = lower.replaceAll('_', '-');
     for (let at = 0; at < spans.length; at += SPAN) {
       const start = spans[at]!;
-      if (start < 0 || spans[at + 1]! - start !== lower.length) continue;
-      if (
-        this.source
-          .substring(start, spans[at + 1]!)
-          .toLowerCase()
-          .replaceAll('_', '-') === alike
-      )
-        spans[at] = -1;
+      if (start < 0 || spans[at + 1]! - start !== alike.length) continue;
+      if (alikeName(this.source.substring(start, spans[at + 1]!)) === alike) spans[at] = -1;
     }
   }
 
@@ -268,4 +261,9 @@ export function mark(...ids: readonly HeaderId[]): Uint8Array {
   const marks = new Uint8Array(32);
   for (const id of ids) marks[id] = 1;
   return marks;
+}
+
+/** The same for all names that some backends take for one: CGI and its heirs do not tell `_` from `-`. */
+export function alikeName(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-');
 }

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { BasicAuthMiddleware } from '../../core/config/middlewares.ts';
 import { ProxyError } from '../../core/errors.ts';
 import type { Exchange, Handler } from '../exchange.ts';
-import { HeaderList } from '../headers/header-list.ts';
+import { alikeName, HeaderList } from '../headers/header-list.ts';
 import { type Credentials, parseCredentials, parseUsers } from '../htpasswd/credentials.ts';
 import { unusableReason } from '../htpasswd/stored-hash.ts';
 import { passwordVerifier } from '../htpasswd/verifier.ts';
@@ -43,11 +43,12 @@ export const basicAuth: MiddlewareFactory<BasicAuthMiddleware> = (config, contex
   const realm = fieldValue(config.realm === '' ? 'traefik' : config.realm, 'basicAuth.realm');
   const challenge = `Basic realm="${realm.replace(/["\\]/g, '\\$&')}"`;
   const headerField = config.headerField ? fieldName(config.headerField, 'basicAuth.headerField') : null;
+  const alike = alikeName(headerField ?? '');
   const removeHeader = config.removeHeader;
 
   const accept = (exchange: Exchange, user: User, next: Handler): void => {
     if (headerField !== null) {
-      exchange.headers.deleteAlike(headerField.toLowerCase());
+      exchange.headers.deleteAlike(alike);
       exchange.headers.set(headerField, user.headerValue);
     }
     if (removeHeader) exchange.headers.delete('authorization');

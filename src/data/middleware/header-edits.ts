@@ -1,6 +1,6 @@
 import { normalizeHost } from '../../core/host.ts';
 import type { Exchange } from '../exchange.ts';
-import type { HeaderList } from '../headers/header-list.ts';
+import { alikeName, type HeaderList } from '../headers/header-list.ts';
 import { H, HOP_BY_HOP, identifyName } from '../headers/known.ts';
 import { HOST_LITERAL, HOST_NAME } from '../http1/chars.ts';
 import { fieldName, fieldValue } from './config-value.ts';
@@ -10,6 +10,8 @@ import type { MiddlewareContext } from './types.ts';
 export interface HeaderEdit {
   readonly name: string;
   readonly lower: string;
+  /** By {@link alikeName}. */
+  readonly alike: string;
   /** null removes. */
   readonly value: string | null;
 }
@@ -20,6 +22,7 @@ export function headerEdit(name: string, value: string | null, where: string): H
   return {
     name: checked,
     lower: checked.toLowerCase(),
+    alike: alikeName(checked),
     value: value === null ? null : fieldValue(value, `${where}.${name}`),
   };
 }
@@ -90,7 +93,7 @@ function isAuthority(text: string): boolean {
 
 /** As {@link applyEdits}; what a client wrote with `_` for `-` goes too: a backend may take it for what is said here. */
 export function applyRequestEdits(list: HeaderList, edits: readonly HeaderEdit[]): void {
-  for (let i = 0; i < edits.length; i++) list.deleteAlike(edits[i]!.lower);
+  for (let i = 0; i < edits.length; i++) list.deleteAlike(edits[i]!.alike);
   applyEdits(list, edits);
 }
 
