@@ -1,6 +1,6 @@
 /**
- * A coarse clock for deadlines: reading it costs nothing, and deadlines of seconds need no better. Milliseconds of a
- * monotonic clock, advanced every {@link RESOLUTION_MS}.
+ * A coarse clock for deadlines: reading it costs nothing, and deadlines of seconds need no better. Whole milliseconds of
+ * a monotonic clock, advanced every {@link RESOLUTION_MS}: whole, so that adding and taking away again is exact.
  */
 export const RESOLUTION_MS = 250;
 /** What one step of {@link clock.awake} counts at most. */
@@ -17,21 +17,23 @@ export const clock = {
   awake: Math.trunc(begun),
 };
 
-/** performance.now() at the last step. */
+/** performance.now() at the last step, less the part of a millisecond that this did not count. */
 let steppedAt = begun;
 
-/** {@link clock.awake} as it would be if it were advanced now: for deadlines that must not come early. */
+/** {@link clock.awake} as it would be if it were advanced now, rounded up: for deadlines that must not come early. */
 export function awakeNow(): number {
-  return clock.awake + Math.min(performance.now() - steppedAt, LONGEST_STEP_MS);
+  return clock.awake + Math.min(Math.ceil(performance.now() - steppedAt), LONGEST_STEP_MS);
 }
 
 type Tick = (now: number) => void;
 const ticks = new Set<Tick>();
 
 setInterval(() => {
-  clock.awake = awakeNow();
-  steppedAt = performance.now();
-  clock.now = Math.trunc(steppedAt);
+  const now = performance.now();
+  const step = Math.trunc(now - steppedAt);
+  clock.awake += Math.min(step, LONGEST_STEP_MS);
+  steppedAt += step;
+  clock.now = Math.trunc(now);
   // What came while the process stood still is read first: it was in time.
   setImmediate(act);
 }, RESOLUTION_MS).unref();

@@ -23,6 +23,7 @@ it('is awake as long as time passes otherwise', async () => {
   const { awake } = clock;
   await sleep(1_000);
   expect(clock.awake - awake).toBeGreaterThanOrEqual(500);
+  expect([clock.now, clock.awake, awakeNow()].every(Number.isInteger)).toBe(true);
 });
 
 it('acts after so long of being awake, and not at once after a stall', async () => {
