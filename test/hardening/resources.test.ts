@@ -153,6 +153,14 @@ class Attackers {
   connected = 0;
   open = 0;
   received = 0;
+  /** Sockets that something came on. */
+  answered = 0;
+  readonly #statuses = new Map<string, number>();
+
+  /** On how many sockets the first answer had this status. */
+  heard(status: number): number {
+    return this.#statuses.get(String(status)) ?? 0;
+  }
 
   /** Opens so many, a hundred at a time, and lets each say its first words. */
   async connect(
@@ -183,7 +191,14 @@ class Attackers {
         resolve();
       });
       socket.on('error', () => resolve());
-      if (read) socket.on('data', (chunk: Buffer) => (this.received += chunk.length));
+      if (read) {
+        socket.on('data', (chunk: Buffer) => (this.received += chunk.length));
+        socket.once('data', (chunk: Buffer) => {
+          this.answered++;
+          const status = chunk.toString('latin1', 9, 12);
+          this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+        });
+      }
       this.sockets.push(socket);
     });
   }
@@ -348,6 +363,55 @@ describe('heads that are too much', () => {
     });
     expect(taken.memory).toBeLessThan(100 * MIB);
     expect(taken.failures).toBe(0);
+  });
+});
+
+describe('what came before its turn', () => {
+  /** A client in good faith, whose head comes in two pieces meanwhile. */
+  async function servesAnother(): Promise<boolean> {
+    const client = new Attackers();
+    await client.connect(1, proxy.port('web'), `GET / HTTP/1.1\r\nHost: a.test\r\nX-A: ${'a'.repeat(10_000)}\r\n`);
+    await sleep(100);
+    client.say('Connection: close\r\n\r\n');
+    await waitFor('its answer', () => client.open === 0);
+    return client.heard(200) === 1;
+  }
+
+  it(`${4_000 * SIZE} heads of 60 KB that do not end share memory; the oldest give way`, async () => {
+    const words = Buffer.from(
+      `GET / HTTP/1.1\r\nHost: a.test\r\n${`X-A: ${'a'.repeat(6_000)}\r\n`.repeat(10)}`,
+      'latin1',
+    );
+    let attackers = new Attackers();
+    let another = false;
+    const taken = await cost(async () => {
+      attackers = new Attackers();
+      await attackers.connect(4_000 * SIZE, proxy.port('web'), words);
+      another = await servesAnother();
+      await waitFor('all of them to be closed', () => attackers.open === 0, { timeoutMs: 30_000 });
+    });
+    expect(attackers.heard(408)).toBe(4_000 * SIZE);
+    expect(another).toBe(true);
+    expectOthersServed(taken);
+    expect(taken.memory).toBeLessThan(165 * MIB);
+  });
+
+  it(`${2_000 * SIZE} pipelines behind a request under way share memory; the oldest give way, and get their answer`, async () => {
+    const words = Buffer.from(
+      `GET /hold HTTP/1.1\r\nHost: a.test\r\n\r\n${'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'.repeat(5_000)}`,
+      'latin1',
+    );
+    const taken = await cost(async () => {
+      const attackers = new Attackers();
+      await attackers.connect(2_000 * SIZE, proxy.port('web'), words);
+      await waitFor('the requests upstream', () => held.size >= 2_000 * SIZE);
+      await sleep(1_000);
+      for (const response of held) response.end('ok');
+      await waitFor('an answer for each', () => attackers.answered >= 2_000 * SIZE, { timeoutMs: 30_000 });
+      attackers.leave();
+    });
+    expectOthersServed(taken);
+    expect(taken.memory).toBeLessThan(300 * MIB);
   });
 });
 

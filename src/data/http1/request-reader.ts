@@ -21,6 +21,11 @@ export class RequestReader {
     return buffer !== null && (buffer.length > 2 || buffer.bytes[0] !== CR);
   }
 
+  /** Bytes of memory that the part of a head takes. */
+  get held(): number {
+    return this.#buffer === null ? 0 : this.#buffer.bytes.length;
+  }
+
   /**
    * Reads a head, or goes on with one. `done`: there are {@link head}, and {@link bytes} from {@link end} on are behind it.
    * `failed`: there is {@link refusal}. Both are valid until the next call, for whatever connection.

@@ -17,6 +17,7 @@ import { offeredUpgrade } from '../headers/upgrade.ts';
 import { readInto } from '../read-into.ts';
 import { SocketWriter } from '../socket-writer.ts';
 import { resetConnection } from '../tls/server-socket.ts';
+import { type EarlyReader, earlyBytes } from './early-bytes.ts';
 import type { Refusal } from './fields.ts';
 import type { HeadLimits } from './limits.ts';
 import { pipelining, type Waiting } from './pipelining.ts';
@@ -49,6 +50,8 @@ export interface Http1Service extends RequestRules {
 const DISCARD_LIMIT = 262_144;
 /** Bytes of further requests kept while one is under way. */
 const STASH_LIMIT = 65_536;
+/** Bytes of a head's part, or of further requests, that any connection may hold and nobody counts. */
+const UNCOUNTED = 4_096;
 /** How long a closed connection is still read, so that the client sees the response before the reset (RFC 9112 §9.6). */
 const LINGER_MS = 2_000;
 
@@ -64,7 +67,7 @@ const CLIENT_CLOSED = 'the client closed the connection';
  *              └─ bytes behind the request (pipelining) wait in the stash
  * ```
  */
-export class ServerConnection implements ClientStream, Waiting {
+export class ServerConnection implements ClientStream, EarlyReader, Waiting {
   readonly socket: Socket;
   readonly peer: Peer;
   onDrain: (() => void) | null = null;
@@ -86,6 +89,10 @@ export class ServerConnection implements ClientStream, Waiting {
   #waiting = false;
   /** The client ended its sending side meanwhile. */
   #endWaits = false;
+  /** What {@link earlyBytes} knows of. */
+  #held = 0;
+  /** What comes behind the request under way is thrown away. */
+  #shed = false;
   /** What is being read must be copied to be kept. */
   #borrowed = false;
   #paused = false;
@@ -249,6 +256,7 @@ export class ServerConnection implements ClientStream, Waiting {
       }
     }
     this.#reading = false;
+    this.#accountFor();
     this.#readOn();
   }
 
@@ -394,8 +402,44 @@ export class ServerConnection implements ClientStream, Waiting {
   }
 
   #keepForLater(buf: Buffer, from: number): void {
+    if (this.#shed) {
+      this.#pause();
+      return;
+    }
     this.#stash.push(from === 0 ? buf : buf.subarray(from), this.#borrowed);
+    this.#accountFor();
     if (this.#stash.length > STASH_LIMIT) this.#pause();
+  }
+
+  /** What it holds of later requests has changed. */
+  #accountFor(): void {
+    const held = this.#closed ? 0 : this.#reader.held + this.#stash.held;
+    const counted = held > UNCOUNTED ? held : 0;
+    if (counted === this.#held) return;
+    this.#held = counted;
+    earlyBytes.hold(this, counted);
+  }
+
+  shed(): void {
+    this.#held = 0;
+    if (this.#closing || this.#closed) {
+      this.#stash.clear();
+      return;
+    }
+    if (this.#exchange === null && this.#reader.begun) {
+      this.#reader.abandon(this.#service.limits);
+      this.#refuse({
+        code: 'CLIENT_HEADER_TIMEOUT',
+        detail: 'the oldest of the unfinished heads when their memory was full',
+      });
+      return;
+    }
+    const detail = 'pipelined requests that had waited longest when the memory for them was full';
+    this.#service.refused(this.peer, new ProxyError('PROXY_OVERLOADED', detail), 0);
+    this.#stash.clear();
+    this.#shed = true;
+    this.#keepAlive = false;
+    if (this.#exchange === null) this.#close(true);
   }
 
   /** One more piece is taken before reading stops: a client that leaves while nothing comes is noticed. */
@@ -484,12 +528,13 @@ export class ServerConnection implements ClientStream, Waiting {
 
   upgrade(headers: HeaderList): Tunnel | null {
     const exchange = this.#exchange;
-    if (exchange === null || this.#response.state !== 'none' || exchange.upgrade === null) return null;
+    if (exchange === null || this.#response.state !== 'none' || exchange.upgrade === null || this.#shed) return null;
     const socket = this.socket;
     this.#tunnel = true;
     exchange.started = true;
     exchange.status = 101;
     const head = this.#stash.take();
+    this.#accountFor();
     socket.removeListener('data', this.#onData);
     socket.removeListener('end', this.#onEnd);
     socket.removeListener('drain', this.#onSocketDrain);
@@ -539,6 +584,7 @@ export class ServerConnection implements ClientStream, Waiting {
     this.#closing = true;
     this.#stalledLength = 0;
     this.#stash.clear();
+    this.#accountFor();
     const exchange = this.#exchange;
     this.#leave();
     exchange?.finish();
@@ -681,6 +727,7 @@ export class ServerConnection implements ClientStream, Waiting {
 
   readonly #onSocketClose = (): void => {
     this.#closed = true;
+    this.#accountFor();
     if (!this.#tunnel) this.#gone(CLIENT_CLOSED);
     this.#onClose(this);
   };

@@ -14,6 +14,11 @@ export class Stash {
     return this.#bytes === null ? 0 : this.#bytes.length;
   }
 
+  /** Bytes of memory it takes. */
+  get held(): number {
+    return this.#room === null ? this.length : this.#room.length;
+  }
+
   /** @param borrowed its memory is read into again: it is copied */
   push(piece: Buffer, borrowed: boolean): void {
     const bytes = this.#bytes;
