@@ -387,6 +387,7 @@ describe('what came before its turn', () => {
     const taken = await cost(async () => {
       attackers = new Attackers();
       await attackers.connect(4_000 * SIZE, proxy.port('web'), words);
+      await waitFor('all of them to be read', () => attackers.heard(408) > 4_000 * SIZE - (64 * MIB) / words.length);
       another = await servesAnother();
       await waitFor('all of them to be closed', () => attackers.open === 0, { timeoutMs: 30_000 });
     });
