@@ -252,6 +252,19 @@ describe('forwarded headers', () => {
   });
 });
 
+it.each([
+  ['basicAuth sets', 'users', ['X-User: root', 'x_user: root'], ['Authorization: Basic YWRhOnNlY3JldA==']],
+  ['headers sets or removes', 'custom', ['X_Added: evil', 'x-unwanted: evil'], []],
+])('what %s cannot come in by the trailers', async (_middleware, host, trailers, headers) => {
+  const { seen } = await ask(host, {
+    method: 'POST',
+    headers: ['Transfer-Encoding: chunked', ...headers],
+    body: `2\r\nhi\r\n0\r\n${trailers.join('\r\n')}\r\nX-Sum: 1\r\n\r\n`,
+  });
+  const carrier = upstream.connections.find((c) => c.requests.some((request) => request === seen));
+  expect(carrier?.received.toString('latin1')).toMatch(/\r\n0\r\nX-Sum: 1\r\n\r\n$/);
+});
+
 describe('forwarded headers from a trusted peer', () => {
   it('are kept, and X-Forwarded-For gets the peer’s address', async () => {
     const headers = SPOOFED.filter((line) => !line.startsWith('X-Forwarded-Server'));

@@ -187,6 +187,7 @@ class Forwarding implements UpstreamReceiver, RequestBodySink, Waiter, PlaceUser
   }
 
   end(trailers: HeaderList | null): void {
+    if (trailers !== null) this.#exchange.headers.muteTrailers(trailers);
     this.#connection?.endBody(trailers === null ? '' : trailers.lines(KEEP_ALL));
   }
 

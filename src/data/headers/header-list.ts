@@ -22,6 +22,8 @@ export class HeaderList {
   readonly spans: number[];
   /** Fields set since: name, value, name, value… */
   #added: string[] | null = null;
+  /** What {@link HeaderList.deleteAlike} was asked for. */
+  #unheard: string[] | null = null;
 
   constructor(source: string, spans: number[]) {
     this.source = source;
@@ -118,14 +120,24 @@ export class HeaderList {
     for (let i = added.length - 2; i >= 0; i -= 2) if (sameName(added[i]!, lower)) added.splice(i, 2);
   }
 
-  /** Removes every received field whose name some backends read as this one. @param alike by {@link alikeName} */
+  /**
+   * Removes every received field whose name some backends read as this one; {@link muteTrailers} will too.
+   * @param alike by {@link alikeName}
+   */
   deleteAlike(alike: string): void {
+    if (this.#unheard === null) this.#unheard = [alike];
+    else this.#unheard.push(alike);
     const spans = this.spans;
     for (let at = 0; at < spans.length; at += SPAN) {
       const start = spans[at]!;
       if (start < 0 || spans[at + 1]! - start !== alike.length) continue;
       if (alikeName(this.source.substring(start, spans[at + 1]!)) === alike) spans[at] = -1;
     }
+  }
+
+  /** Removes from the message's trailers what {@link deleteAlike} removed here: some backends merge them into the header. */
+  muteTrailers(trailers: HeaderList): void {
+    if (this.#unheard !== null) for (const alike of this.#unheard) trailers.deleteAlike(alike);
   }
 
   /** Removes every field whose name (lower case) is in the set, in one pass. */
