@@ -49,7 +49,14 @@ beforeAll(async () => {
     response.end(Buffer.alloc(8 * MIB));
   });
   probe = await startLatencyProbe();
-  const dynamic = allTo(upstream.url) as { http: Record<'routers' | 'services', Record<string, unknown>> };
+  const dynamic = allTo(upstream.url) as {
+    http: Record<'routers' | 'services' | 'serversTransports', Record<string, unknown>>;
+  };
+  // What an attack left idle is gone before the next one: descriptors are counted.
+  dynamic.http.services.app = {
+    loadBalancer: { servers: [{ url: upstream.url }], serversTransport: 'brief' },
+  };
+  dynamic.http.serversTransports = { brief: { forwardingTimeouts: { idleConnTimeout: '1s' } } };
   dynamic.http.routers.probe = { rule: 'Path(`/probe`)', service: 'probe', entryPoints: ['web'] };
   dynamic.http.services.probe = { loadBalancer: { servers: [{ url: probe.url }] } };
   dynamic.http.routers.secure = { rule: 'PathPrefix(`/`)', service: 'app', tls: {}, entryPoints: ['secure'] };
