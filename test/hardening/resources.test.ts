@@ -159,9 +159,6 @@ class Attackers {
   readonly sockets: Socket[] = [];
   connected = 0;
   open = 0;
-  received = 0;
-  /** Sockets that something came on. */
-  answered = 0;
   readonly #statuses = new Map<string, number>();
 
   /** On how many sockets the first answer had this status. */
@@ -199,9 +196,7 @@ class Attackers {
       });
       socket.on('error', () => resolve());
       if (read) {
-        socket.on('data', (chunk: Buffer) => (this.received += chunk.length));
         socket.once('data', (chunk: Buffer) => {
-          this.answered++;
           const status = chunk.toString('latin1', 9, 12);
           this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
         });
@@ -217,6 +212,18 @@ class Attackers {
   leave(): void {
     for (const socket of this.sockets) socket.destroy();
   }
+}
+
+/** So many whose words begin with a request for `/hold`, which waits at the upstream until {@link release}. */
+async function holding(count: number, words: Buffer): Promise<Attackers> {
+  const attackers = new Attackers();
+  await attackers.connect(count, proxy.port('web'), words);
+  await waitFor('the requests upstream', () => held.size >= count);
+  return attackers;
+}
+
+function release(): void {
+  for (const response of held) response.end('ok');
 }
 
 describe('slowloris (hazard 8)', () => {
@@ -343,12 +350,10 @@ describe('much work in few bytes', () => {
       'latin1',
     );
     const taken = await cost(async () => {
-      const attackers = new Attackers();
-      await attackers.connect(20 * SIZE, proxy.port('web'), words);
-      await waitFor('the requests upstream', () => held.size >= 20 * SIZE);
+      const attackers = await holding(20 * SIZE, words);
       await sleep(2_000);
       attackers.leave();
-      for (const response of held) response.end('ok');
+      release();
     });
     expectOthersServed(taken);
     expect(taken.memory).toBeLessThan(100 * MIB);
@@ -410,12 +415,10 @@ describe('what came before its turn', () => {
       'latin1',
     );
     const taken = await cost(async () => {
-      const attackers = new Attackers();
-      await attackers.connect(2_000 * SIZE, proxy.port('web'), words);
-      await waitFor('the requests upstream', () => held.size >= 2_000 * SIZE);
+      const attackers = await holding(2_000 * SIZE, words);
       await sleep(1_000);
-      for (const response of held) response.end('ok');
-      await waitFor('an answer for each', () => attackers.answered >= 2_000 * SIZE, { timeoutMs: 30_000 });
+      release();
+      await waitFor('an answer for each', () => attackers.heard(200) >= 2_000 * SIZE, { timeoutMs: 30_000 });
       attackers.leave();
     });
     expectOthersServed(taken);

@@ -127,6 +127,10 @@ export class HeaderList {
   deleteAlike(alike: string): void {
     if (this.#unheard === null) this.#unheard = [alike];
     else this.#unheard.push(alike);
+    this.#dropAlike(alike);
+  }
+
+  #dropAlike(alike: string): void {
     const spans = this.spans;
     for (let at = 0; at < spans.length; at += SPAN) {
       const start = spans[at]!;
@@ -137,7 +141,7 @@ export class HeaderList {
 
   /** Removes from the message's trailers what {@link deleteAlike} removed here: some backends merge them into the header. */
   muteTrailers(trailers: HeaderList): void {
-    if (this.#unheard !== null) for (const alike of this.#unheard) trailers.deleteAlike(alike);
+    if (this.#unheard !== null) for (const alike of this.#unheard) trailers.#dropAlike(alike);
   }
 
   /** Removes every field whose name (lower case) is in the set, in one pass. */

@@ -422,10 +422,6 @@ export class ServerConnection implements ClientStream, EarlyReader, Waiting {
 
   shed(): void {
     this.#held = 0;
-    if (this.#closing || this.#closed) {
-      this.#stash.clear();
-      return;
-    }
     if (this.#exchange === null && this.#reader.begun) {
       this.#reader.abandon(this.#service.limits);
       this.#refuse({
@@ -521,6 +517,8 @@ export class ServerConnection implements ClientStream, EarlyReader, Waiting {
     }
     this.#closing = true;
     this.#stalledLength = 0;
+    this.#stash.clear();
+    this.#accountFor();
     this.#deadline = after(LINGER_MS);
     this.#out.flush();
     this.socket.destroySoon();
